@@ -1,0 +1,1 @@
+"""The engine: arrays in, labels out; it knows neither napari nor Qt."""

@@ -1,0 +1,205 @@
+"""Models: a network, a card that says what it is, and the settings it was made for, in one safetensors file.
+
+The file's metadata holds JSON alone, so that opening a model runs no code of its author.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from napari_unet_seg.core.unet import UNet
+from napari_unet_seg.errors import ModelError, SettingsError
+from napari_unet_seg.settings import NetworkSettings, SegmentSettings
+
+FORMAT_VERSION = 1
+SUFFIX = ".safetensors"
+BUNDLED = Path(__file__).parents[1] / "weights"
+_METADATA_KEY = "napari_unet_seg"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network.
+
+    Parameters
+    ----------
+    network : UNet
+        In evaluation mode, on the CPU.
+    card : dict
+        What it was trained on, how, by whom, under which licence, with which figures; ``diameter`` is the size in pixels that it knows.
+    defaults : SegmentSettings
+        The settings that suit it.
+    name : str
+        Name for people and provenance.
+    """
+
+    network: UNet
+    card: dict[str, Any] = field(default_factory=dict)
+    defaults: SegmentSettings = SegmentSettings()
+    name: str = "unnamed"
+
+    @property
+    def settings(self) -> NetworkSettings:
+        """The shape of the network."""
+        return self.network.settings
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file that `save` writes, which names this model in provenance."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the model as the content of a safetensors file; equal models give equal bytes."""
+        description = {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "network": self.settings.to_dict(),
+            "defaults": self.defaults.to_dict(),
+            "card": self.card,
+        }
+        tensors = {key: tensor.contiguous() for key, tensor in sorted(self.network.state_dict().items())}
+        return to_safetensors(tensors, {_METADATA_KEY: json.dumps(description, sort_keys=True)})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model to a file.
+
+        Parameters
+        ----------
+        path : path-like
+            The suffix ``.safetensors`` is added if it is missing.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be written; an older file of that name is then still whole.
+        """
+        path = Path(path)
+        path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(self.to_bytes())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise ModelError(f"The model could not be saved as {path}: {error.strerror}; choose another place.") from error
+        return path
+
+
+def load_model(model: str | os.PathLike[str] | Model) -> Model:
+    """Load a model by name or from a file.
+
+    Parameters
+    ----------
+    model : str, path-like or Model
+        A registered name such as ``"nuclei"``, a path (it has a separator or a suffix), or a model, which is returned as it is.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        If the name is not known, or the file is missing, damaged or of a newer version.
+    """
+    if isinstance(model, Model):
+        return model
+    path = _find(model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[_METADATA_KEY])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+    except OSError as error:
+        raise ModelError(f"The model {path} could not be read: {error.strerror or error}.") from error
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is not a model of this plugin, or it is damaged; save or copy it again.") from error
+    return _build(path, description, tensors)
+
+
+def list_models() -> list[str]:
+    """List the registered models.
+
+    Returns
+    -------
+    list of str
+        Names, sorted, the alias ``"nuclei"`` first where a bundled model of that name exists.
+    """
+    names = sorted(path.stem for folder in _folders() if folder.is_dir() for path in folder.glob(f"*{SUFFIX}"))
+    return ["nuclei", *names] if any(_version(name) for name in names) else names
+
+
+def resolve_name(name: str) -> str:
+    """Return the model that a name stands for: ``"nuclei"`` is the newest ``"nuclei-vN"``.
+
+    Parameters
+    ----------
+    name : str
+        A registered name or the alias.
+
+    Returns
+    -------
+    str
+    """
+    versions = [known for known in list_models() if _version(known)] if name == "nuclei" else []
+    return max(versions, key=_version, default=name)
+
+
+def user_folder() -> Path:
+    """Return the folder that holds the user's own models; it may not exist yet."""
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-unet-seg", appauthor=False) / "models"
+
+
+def _folders() -> tuple[Path, Path]:
+    return BUNDLED, user_folder()
+
+
+def _version(name: str) -> int:
+    match = re.fullmatch(r"nuclei-v(\d+)", name)
+    return int(match[1]) if match else 0
+
+
+def _find(model: str | os.PathLike[str]) -> Path:
+    path = Path(model)
+    if len(path.parts) > 1 or path.suffix:
+        if not path.is_file():
+            raise ModelError(f"There is no model file {path}; check the path, or use one of {', '.join(list_models())}.")
+        return path
+    candidates = (folder / f"{resolve_name(str(model))}{SUFFIX}" for folder in _folders())
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise ModelError(f"There is no model named {str(model)!r}; there are {', '.join(list_models())}.")
+    return found
+
+
+def _build(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+    version = description.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelError(f"The model {path} has format version {version}, this program reads {FORMAT_VERSION}; update napari-unet-seg.")
+    try:
+        settings = NetworkSettings.from_dict(description["network"])
+        defaults = SegmentSettings.from_dict(description["defaults"])
+        with torch.device("meta"):
+            network = UNet(settings)
+        network.load_state_dict(tensors, assign=True)
+    except (KeyError, RuntimeError, SettingsError) as error:
+        raise ModelError(f"The model {path} does not fit this version of the program: {str(error).splitlines()[0]}") from error
+    return Model(network.eval(), description["card"], defaults, description["name"])

@@ -1,0 +1,224 @@
+"""A plane to maps: the network runs over the tiles of a plane, on any device, within its memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from napari_unet_seg.core.axes import as_array, resolve_axes
+from napari_unet_seg.core.checkpoint import Model, load_model
+from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
+from napari_unet_seg.core.normalize import Limits, estimate_limits, normalize
+from napari_unet_seg.core.tiling import Box, padded_shape, plan_tiles, read_window
+from napari_unet_seg.core.unet import UNet, activate, receptive_radius
+from napari_unet_seg.errors import InputError, OutOfMemoryError
+from napari_unet_seg.progress import Progress, Steps, drain
+from napari_unet_seg.settings import SegmentSettings
+
+AUTOMATIC_TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
+"""Cores this long spend less than a third on halos and fit a small machine."""
+SMALLEST_TILE = 128
+"""Below this, halos cost more than ten times the core: memory is then not to be had."""
+SAME_SCALE = 0.05
+"""A plane is not rescaled for less than this relative difference in diameter."""
+
+Maps = npt.NDArray[np.float16]
+Pixels = npt.NDArray[np.float32]
+STAGE = "Segmenting"
+
+
+def predict(image: Any, model: str | Model = "nuclei", device: str = "auto", settings: SegmentSettings | None = None) -> Pixels:
+    """Predict the maps of one plane.
+
+    Parameters
+    ----------
+    image : array-like
+        Shape (Y, X), or (Y, X, 3 or 4) for colour; any real dtype.
+    model : str, path or Model
+        The model.
+    device : {"auto", "cuda", "mps", "cpu"}
+        Where to compute.
+    settings : SegmentSettings, optional
+        Limits, polarity, diameter, tile and precision; the model's own if not given.
+
+    Returns
+    -------
+    ndarray of float32, shape (C, Y, X)
+        One map a channel, 0 to 1, named by ``model.settings.maps``.
+
+    Raises
+    ------
+    InputError, ModelError, DeviceError, OutOfMemoryError, ComputeError
+        As `segment`.
+    """
+    array = as_array(image)
+    layout = resolve_axes(array)
+    if layout.plane_count > 1:
+        raise InputError(f"`predict` takes one plane, but the image has shape {layout.shape}; use `segment`, or choose a plane.")
+    predictor = Predictor(load_model(model), device, settings)
+    plane = layout.plane(array, next(layout.indices()))
+    maps = drain(predictor.iter_maps(plane, estimate_limits(plane, predictor.settings)))
+    return maps.astype(np.float32)
+
+
+class Predictor:
+    """A model on a device.
+
+    Parameters
+    ----------
+    model : Model
+        The model; it is not changed.
+    device : {"auto", "cuda", "mps", "cpu"}
+        Where to compute.
+    settings : SegmentSettings, optional
+        The model's own if not given.
+    """
+
+    def __init__(self, model: Model, device: str = "auto", settings: SegmentSettings | None = None) -> None:
+        """Choose the device and put a folded copy of the network there."""
+        self.model = model
+        self.settings = settings or model.defaults
+        self.device = choose_device(device)
+        self._place()
+
+    @property
+    def halo(self) -> int:
+        """Receptive radius of the network, in pixels."""
+        return receptive_radius(self.model.settings)
+
+    def iter_maps(self, plane: Any, limits: Limits) -> Steps[Maps]:
+        """Predict the maps of a plane, tile by tile.
+
+        When memory runs out the tile is halved; below the smallest tile the CPU takes over; each time with one notice.
+
+        Parameters
+        ----------
+        plane : array-like
+            Shape (Y, X), or (Y, X, S); read tile by tile.
+        limits : Limits
+            Of the whole plane.
+
+        Yields
+        ------
+        Progress
+            After each tile.
+
+        Returns
+        -------
+        ndarray of float16, shape (C, Y, X)
+            At the plane's resolution.
+        """
+        tile = self.settings.tile or AUTOMATIC_TILE[self.device.name]
+        while True:
+            try:
+                return (yield from self._iter_scaled(plane, limits, tile))
+            except OutOfMemoryError:
+                smaller = tile // 2
+                if smaller >= SMALLEST_TILE:
+                    notice = f"Memory ran out on {self.device.title}: going on with tiles of {smaller} px instead of {tile}."
+                elif self.device.name != "cpu":
+                    notice = f"Memory ran out on {self.device.title} even with small tiles: going on with the CPU."
+                    self.device = choose_device("cpu")
+                    smaller = AUTOMATIC_TILE["cpu"]
+                    self._place()
+                else:
+                    raise
+                tile = smaller
+                self._free()
+                yield Progress(STAGE, 0, 0, notice=notice)
+
+    def _place(self) -> None:
+        self.dtype = choose_dtype(self.device.name, self.settings.precision)
+        network: UNet = copy.deepcopy(self.model.network).eval().fold()
+        with compute_errors("Loading the model"):
+            self.network = network.to(self.device.name, memory_format=torch.channels_last)
+
+    def _free(self) -> None:
+        if self.device.name == "cuda":
+            torch.cuda.empty_cache()
+
+    def _iter_scaled(self, plane: Any, limits: Limits, tile: int) -> Steps[Maps]:
+        """Rescale the plane to the diameter that the model knows, if it is given, and the maps back."""
+        shape = (int(plane.shape[0]), int(plane.shape[1]))
+        factor = self._factor()
+        if abs(factor - 1) < SAME_SCALE:
+            return (yield from self._iter_tiles(_Source(lambda box: normalize(np.asarray(plane[box]), limits), shape), tile))
+        size = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
+        pixels = resize(normalize(np.asarray(plane), limits)[None], size)[0]
+        maps = yield from self._iter_tiles(_Source(lambda box: pixels[box], size), tile)
+        return resize(maps.astype(np.float32), shape).astype(np.float16)
+
+    def _factor(self) -> float:
+        known = float(self.model.card.get("diameter", 0))
+        return known / self.settings.diameter if known and self.settings.diameter else 1.0
+
+    def _iter_tiles(self, source: _Source, tile: int) -> Steps[Maps]:
+        multiple = int(2**self.model.settings.depth)
+        tiles = plan_tiles(padded_shape(source.shape, multiple), tile, self.halo, multiple)
+        maps = np.empty((len(self.model.settings.maps), *padded_shape(source.shape, multiple)), np.float16)
+        for done, step in enumerate(tiles, start=1):
+            window = read_window(source.read, step.window, source.shape)
+            maps[:, *step.core] = self.run(window)[:, *step.inner]
+            yield Progress(STAGE, done, len(tiles))
+        return maps[:, : source.shape[0], : source.shape[1]]
+
+    def run(self, window: Pixels) -> npt.NDArray[np.float16]:
+        """Run the network on one normalised window.
+
+        Parameters
+        ----------
+        window : ndarray of float32, shape (Y, X)
+            Edges are multiples of 2 ** depth.
+
+        Returns
+        -------
+        ndarray of float16, shape (C, Y, X)
+            Maps from 0 to 1.
+        """
+        with compute_errors(STAGE), torch.inference_mode(), _exact_float32(), torch.autocast(self.device.name, self.dtype, self._autocast):
+            image = torch.from_numpy(window)[None, None].to(self.device.name).contiguous(memory_format=torch.channels_last)
+            maps = activate(self.network(image), self.model.settings)[0]  # (C, Y, X)
+            array: npt.NDArray[np.float16] = maps.half().cpu().numpy()
+        return array
+
+    @property
+    def _autocast(self) -> bool:
+        return self.dtype != torch.float32
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Normalised pixels to read boxes of."""
+
+    read: Callable[[Box], Pixels]
+    shape: tuple[int, int]
+
+
+def resize(maps: Pixels, shape: tuple[int, int]) -> Pixels:
+    """Interpolate maps linearly to another size, smoothing before shrinking.
+
+    Parameters
+    ----------
+    maps : ndarray of float32, shape (C, Y, X)
+    shape : tuple of int
+        New (Y, X).
+
+    Returns
+    -------
+    ndarray of float32, shape (C, *shape)
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(maps))[None]
+    resized: Pixels = F.interpolate(tensor, size=shape, mode="bilinear", antialias=True)[0].numpy()
+    return resized
+
+
+def _exact_float32() -> Any:
+    """Keep TF32 out of cuDNN: with it, "float32" would give other labels on a GPU than on the CPU."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

@@ -1,0 +1,184 @@
+"""An image to labels: limits, tiles, network, instances, measurements, for every plane of any image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet_seg import __version__
+from napari_unet_seg.core.axes import Layout, as_array, resolve_axes
+from napari_unet_seg.core.checkpoint import Model, load_model
+from napari_unet_seg.core.device import compute_errors
+from napari_unet_seg.core.instances import classes, instances
+from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.core.normalize import Limits, estimate_limits
+from napari_unet_seg.core.predict import STAGE, Predictor, predict
+from napari_unet_seg.errors import InputError
+from napari_unet_seg.progress import Progress, Steps, drain
+from napari_unet_seg.settings import SegmentSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Segmentation", "iter_segment", "predict", "segment"]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result of a segmentation.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (..., Y, X)
+        0 is background; numbers are unique over all planes.
+    features : pandas.DataFrame
+        One row a nucleus, as `napari_unet_seg.measure` gives it, in pixels.
+    provenance : dict
+        Version, model, its hash, settings, limits of each plane, device; equal runs give equal provenance.
+    classes : ndarray of uint8, shape (..., Y, X)
+        The most likely class of each pixel: for the bundled model 0 background, 1 foreground, 2 outline.
+    """
+
+    labels: npt.NDArray[np.int32]
+    features: pd.DataFrame
+    provenance: Mapping[str, Any]
+    classes: npt.NDArray[np.uint8]
+
+    @property
+    def count(self) -> int:
+        """Number of nuclei (outlines, in a stack whose planes are not linked)."""
+        return len(self.features)
+
+
+def segment(
+    image: Any,
+    model: str | Model = "nuclei",
+    device: str = "auto",
+    axes: str | None = None,
+    channel: int | None = None,
+    settings: SegmentSettings | None = None,
+) -> npt.NDArray[np.int32]:
+    """Find the nuclei of an image.
+
+    Parameters
+    ----------
+    image : array-like or list of array-like
+        NumPy, dask or zarr array of any real dtype, or the levels of a pyramid, largest first.
+    model : str, path or Model
+        A registered name, a model file, or a model.
+    device : {"auto", "cuda", "mps", "cpu"}
+        Where to compute.
+    axes : str, optional
+        One letter a dimension, such as ``"ZCYX"`` or ``"YXS"``; see `napari_unet_seg.core.axes.resolve_axes`.
+    channel : int, optional
+        Which channel shows nuclei; needed when there are several.
+    settings : SegmentSettings, optional
+        The model's own if not given.
+
+    Returns
+    -------
+    ndarray of int32, shape (..., Y, X)
+        The image's axes less the channel; 0 is background, each nucleus has its own number.
+
+    Raises
+    ------
+    InputError
+        If shape, axes or dtype cannot be used.
+    ModelError, DeviceError
+        If the model or device is not there.
+    OutOfMemoryError, ComputeError
+        If the network fails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> segment(np.zeros((64, 64), np.uint8)).max()  # doctest: +SKIP
+    0
+    """
+    return drain(iter_segment(image, model, device, axes, channel, settings)).labels
+
+
+def iter_segment(
+    image: Any,
+    model: str | Model = "nuclei",
+    device: str = "auto",
+    axes: str | None = None,
+    channel: int | None = None,
+    settings: SegmentSettings | None = None,
+) -> Steps[Segmentation]:
+    """Find the nuclei of an image step by step; parameters and errors as in `segment`.
+
+    Yields
+    ------
+    Progress
+        After each tile; `total` counts the tiles of all planes. Closing the generator cancels.
+
+    Returns
+    -------
+    Segmentation
+    """
+    array = as_array(image)
+    layout = resolve_axes(array, axes, channel)
+    predictor = Predictor(load_model(model), device, settings)
+    labels = np.zeros(layout.labels_shape, np.int32)
+    class_map = np.zeros(layout.labels_shape, np.uint8)
+    tables, limits = [], []
+    for number, index in enumerate(layout.indices()):
+        plane = layout.plane(array, index)
+        with compute_errors("Reading the image"):
+            limits.append(estimate_limits(plane, predictor.settings))
+        maps = yield from _over_planes(predictor.iter_maps(plane, limits[-1]), number, layout.plane_count)
+        with compute_errors("Separating the nuclei"):
+            found = instances(maps, predictor.settings)
+            table = measure_plane(found, 1 - maps[0])
+        offset = sum(map(len, tables))
+        labels[index] = np.where(found, found + offset, 0)
+        class_map[index] = classes(maps, len(predictor.model.settings.classes))
+        tables.append(_placed(table, layout, index, offset))
+    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, limits), class_map)
+
+
+def _over_planes(steps: Steps[Any], number: int, planes: int) -> Steps[Any]:
+    """Pass on the steps of one plane, counted over all planes."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield Progress(STAGE, number * progress.total + progress.done, planes * progress.total, notice=progress.notice)
+
+
+def _placed(table: pd.DataFrame, layout: Layout, index: tuple[int, ...], offset: int) -> pd.DataFrame:
+    """Number the rows of one plane after those before it, and say where the plane is."""
+    table["label"] += offset
+    table["index"] = table["label"]
+    for position, (axis, place) in enumerate(zip(layout.labels_axes, index, strict=False)):
+        table.insert(1 + position, f"plane_{axis.lower()}", place)
+    return table
+
+
+def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    filled = [table for table in tables if len(table)] or tables[:1]
+    if not filled:
+        raise InputError("The image has no planes; an empty dimension holds no pixels.")
+    return pd.concat(filled, ignore_index=True)
+
+
+def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits]) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "model": predictor.model.name,
+        "model_sha256": predictor.model.sha256,
+        "device": predictor.device.name,
+        "precision": str(predictor.dtype).removeprefix("torch."),
+        "axes": layout.axes,
+        "channel": layout.channel if "C" in layout.axes else None,
+        "settings": predictor.settings.to_dict(),
+        "limits": [plane.to_dict() for plane in limits],
+    }

@@ -1,0 +1,121 @@
+"""The tile plan: which part of a plane the network sees at a time, and which part of its answer is kept.
+
+The cores of the tiles cover the plane without overlap. Each window is its core and a halo of at least the network's receptive radius, cut at
+the plane's edge, where the convolutions pad just as they do for the whole plane; so a tile's core is what the whole plane would have given.
+Cores start at multiples of 2 ** depth, since pooling works on that grid. NumPy alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One step of the plan, in pixels of the padded plane.
+
+    Parameters
+    ----------
+    core : tuple of slice
+        What is kept: (Y, X).
+    window : tuple of slice
+        What the network sees: (Y, X).
+    """
+
+    core: Box
+    window: Box
+
+    @property
+    def inner(self) -> Box:
+        """The core, in pixels of the window."""
+        y, x = (slice(c.start - w.start, c.stop - w.start) for c, w in zip(self.core, self.window, strict=True))
+        return y, x
+
+
+def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int) -> list[Tile]:
+    """Cover a plane with tiles.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X) of the padded plane: multiples of `multiple`.
+    tile : int
+        Longest edge of a core; rounded up to a multiple of `multiple`.
+    halo : int
+        Pixels around the core, at least the receptive radius; rounded up likewise.
+    multiple : int
+        2 ** depth of the network.
+
+    Returns
+    -------
+    list of Tile
+        In raster order; cores of nearly equal size.
+    """
+    halo = round_up(halo, multiple)
+    spans = [_spans(size, round_up(tile, multiple), multiple) for size in shape]
+    return [_tile(y, x, shape, halo) for y, x in itertools.product(*spans)]
+
+
+def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Return the smallest shape of multiples that holds a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X) of the plane.
+    multiple : int
+        2 ** depth of the network.
+
+    Returns
+    -------
+    tuple of int
+        (Y, X).
+    """
+    return round_up(shape[0], multiple), round_up(shape[1], multiple)
+
+
+def read_window(read: Callable[[Box], npt.NDArray[Any]], window: Box, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Read a window of the padded plane: beyond the plane's edge, the plane is mirrored.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the pixels of a box inside the plane.
+    window : tuple of slice
+        From the plan.
+    shape : tuple of int
+        (Y, X) of the plane without padding.
+
+    Returns
+    -------
+    ndarray
+        Shape of the window.
+    """
+    y, x = (slice(side.start, min(side.stop, size)) for side, size in zip(window, shape, strict=True))
+    missing = [(0, side.stop - inside.stop) for side, inside in zip(window, (y, x), strict=True)]
+    return np.pad(read((y, x)), missing, mode="symmetric")
+
+
+def round_up(value: int, multiple: int) -> int:
+    """Return the smallest multiple that is not below a value."""
+    return math.ceil(value / multiple) * multiple
+
+
+def _spans(size: int, tile: int, multiple: int) -> list[tuple[int, int]]:
+    count = math.ceil(size / tile)
+    edge = round_up(math.ceil(size / count), multiple)
+    return [(start, min(start + edge, size)) for start in range(0, size, edge)]
+
+
+def _tile(y: tuple[int, int], x: tuple[int, int], shape: tuple[int, int], halo: int) -> Tile:
+    window_y, window_x = (slice(max(low - halo, 0), min(high + halo, size)) for (low, high), size in zip((y, x), shape, strict=True))
+    return Tile((slice(*y), slice(*x)), (window_y, window_x))

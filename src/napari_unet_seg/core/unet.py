@@ -1,0 +1,198 @@
+"""The U-Net: encoder, bottleneck, decoder and skips, to be read top to bottom.
+
+Method: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015, with padded
+convolutions and BatchNorm. In the shape comments B is the batch, C the features, Y and X the pixels; F is the width of the first level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from napari_unet_seg.settings import NetworkSettings
+
+_CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_UPSAMPLING: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_POOLING: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+BLOCK_REACH = 2
+"""Pixels that a block of two 3 x 3 convolutions looks to each side."""
+
+
+class Convolution(nn.Module):
+    """A 3 x 3 convolution, a normalisation and a rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
+        """Build the layer for `inputs` and `outputs` features."""
+        super().__init__()
+        normed = settings.norm == "batch"
+        self.conv: nn.Module = _CONVOLUTION[settings.spatial_dims](inputs, outputs, 3, padding=1, bias=not normed)
+        self.norm: nn.Module = _NORM[settings.spatial_dims](outputs) if normed else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same extent."""
+        return torch.relu_(self.norm(self.conv(x)))
+
+    def fold(self) -> None:
+        """Put the normalisation into the convolution: the same result with one pass over the pixels less."""
+        if not isinstance(self.norm, nn.Identity):
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm)  # type: ignore[type-var]  # its stub knows Conv2d alone
+            self.norm = nn.Identity()
+
+
+class Block(nn.Sequential):
+    """Two convolutions: the unit of every level."""
+
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
+        """Build the block for `inputs` and `outputs` features."""
+        super().__init__(Convolution(inputs, outputs, settings), Convolution(outputs, outputs, settings))
+
+
+class UNet(nn.Module):
+    """An encoder that halves the image `depth` times, a bottleneck, and a decoder that joins each level with its skip.
+
+    Parameters
+    ----------
+    settings : NetworkSettings
+        Width, depth and the maps to predict.
+    """
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        """Build the network with random weights."""
+        super().__init__()
+        self.settings = settings
+        dims = settings.spatial_dims
+        widths = [settings.width * 2**level for level in range(settings.depth + 1)]  # F, 2F, 4F, ...
+        inputs = [settings.in_channels, *widths]
+        self.encoder = nn.ModuleList(Block(inputs[i], widths[i], settings) for i in range(settings.depth))
+        self.pool = _POOLING[dims](2)
+        self.bottleneck = Block(inputs[settings.depth], widths[-1], settings)
+        self.upsample = nn.ModuleList(_UPSAMPLING[dims](widths[i + 1], widths[i], 2, stride=2) for i in range(settings.depth))
+        self.decoder = nn.ModuleList(Block(2 * widths[i], widths[i], settings) for i in range(settings.depth))
+        self.head = _CONVOLUTION[dims](widths[0], len(settings.maps), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict the maps before their activation.
+
+        Parameters
+        ----------
+        x : Tensor, float, shape (B, C, Y, X)
+            Normalised image; Y and X are multiples of 2 ** depth.
+
+        Returns
+        -------
+        Tensor, shape (B, maps, Y, X)
+            Logits of the classes, then the distance.
+        """
+        skips = []
+        for block in self.encoder:
+            x = block(x)  # (B, F * 2**level, Y / 2**level, X / 2**level)
+            skips.append(x)
+            x = self.pool(x)  # (B, F * 2**level, Y / 2**(level + 1), X / 2**(level + 1))
+        x = self.bottleneck(x)  # (B, F * 2**depth, Y / 2**depth, X / 2**depth)
+        for level in reversed(range(self.settings.depth)):
+            x = self.upsample[level](x)  # (B, F * 2**level, Y / 2**level, X / 2**level)
+            x = torch.cat((skips.pop(), x), dim=1)  # (B, 2F * 2**level, ...)
+            x = self.decoder[level](x)  # (B, F * 2**level, ...)
+        logits: Tensor = self.head(x)  # (B, maps, Y, X)
+        return logits
+
+    def fold(self) -> UNet:
+        """Fold every normalisation into its convolution, for inference; the network must be in evaluation mode."""
+        for module in self.modules():
+            if isinstance(module, Convolution):
+                module.fold()
+        return self
+
+
+def activate(logits: Tensor, settings: NetworkSettings) -> Tensor:
+    """Turn what the network returns into maps between 0 and 1.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (B, maps, Y, X)
+        From `UNet.forward`.
+    settings : NetworkSettings
+        Says which channels are classes.
+
+    Returns
+    -------
+    Tensor of float32, shape (B, maps, Y, X)
+        Class probabilities (softmax), then the distance.
+    """
+    count = len(settings.classes)
+    classes = torch.softmax(logits[:, :count].float(), dim=1)
+    return torch.cat((classes, logits[:, count:].float().clamp(0, 1)), dim=1)
+
+
+def receptive_radius(settings: NetworkSettings) -> int:
+    """Compute how far, in pixels, an input pixel can be from an output pixel that it changes.
+
+    Parameters
+    ----------
+    settings : NetworkSettings
+        Only the depth matters.
+
+    Returns
+    -------
+    int
+        The largest distance over all positions of the pixel relative to the grid of the deepest level.
+    """
+    reaches = (_needed(x, x, 0, settings.depth) for x in range(2**settings.depth))
+    return max(max(x - low, high - x) for x, (low, high) in enumerate(reaches))
+
+
+def _needed(low: int, high: int, level: int, depth: int) -> tuple[int, int]:
+    """Follow the interval [low, high] of a level's output back to the level's input."""
+    low, high = low - BLOCK_REACH, high + BLOCK_REACH
+    if level == depth:
+        return low, high
+    below_low, below_high = _needed(low // 2, high // 2, level + 1, depth)
+    low, high = min(low, 2 * below_low), max(high, 2 * below_high + 1)  # a pooled pixel sees two
+    return low - BLOCK_REACH, high + BLOCK_REACH
+
+
+def describe(network: UNet, size: int = 256) -> list[dict[str, Any]]:
+    """List the layers of a network in the order in which they run.
+
+    Parameters
+    ----------
+    network : UNet
+        Any network of this package.
+    size : int
+        Edge of the square image, in pixels, for which shapes are given.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``kind``, ``shape`` (C, Y, X) and ``parameters`` of each layer.
+    """
+    rows: list[dict[str, Any]] = []
+    hooks = [module.register_forward_hook(_recorder(name, rows)) for name, module in _layers(network)]
+    settings = network.settings
+    image = torch.zeros(1, settings.in_channels, *(size,) * settings.spatial_dims, device=next(network.parameters()).device)
+    training = network.training
+    with torch.inference_mode():
+        network.eval()(image)
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    return rows
+
+
+def _layers(network: UNet) -> Iterable[tuple[str, nn.Module]]:
+    skipped = (nn.Identity,)
+    return [(name, m) for name, m in network.named_modules() if not list(m.children()) and not isinstance(m, skipped)]
+
+
+def _recorder(name: str, rows: list[dict[str, Any]]) -> Any:
+    def record(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        count = sum(parameter.numel() for parameter in module.parameters())
+        rows.append({"name": name, "kind": type(module).__name__, "shape": tuple(output.shape[1:]), "parameters": count})
+
+    return record

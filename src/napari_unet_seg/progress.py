@@ -1,0 +1,82 @@
+"""Long work is a generator that yields `Progress` and returns its result.
+
+One engine then serves the viewer, the command line, the Python API and the tests:
+
+>>> def work():
+...     yield Progress("count", 1, 2)
+...     yield Progress("count", 2, 2)
+...     return "done"
+>>> drain(work())
+'done'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Command(Enum):
+    """What a consumer may send back into a generator."""
+
+    STOP = "stop"
+    """Finish early and return the best result so far; closing the generator cancels instead."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of long work.
+
+    Parameters
+    ----------
+    stage : str
+        What is being done, in words a user understands: "Segmenting", "Training".
+    done, total : int
+        Steps finished, and steps in all; `total` 0 means that the number is not known.
+    metrics : mapping of str to float
+        Figures of this step, such as ``{"loss": 0.3}``.
+    preview : object
+        Something to show meanwhile (an array), or None.
+    notice : str
+        One sentence the user should read, such as a fall-back to smaller tiles; else empty.
+    """
+
+    stage: str
+    done: int
+    total: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    preview: Any = None
+    notice: str = ""
+
+
+Steps = Generator[Progress, "Command | None", Result]
+"""The type of every long-running function of this package."""
+
+
+def drain(steps: Steps[Result], on_progress: Callable[[Progress], None] | None = None) -> Result:
+    """Run `steps` to its end and return its result.
+
+    Parameters
+    ----------
+    steps : generator
+        A generator that yields `Progress`.
+    on_progress : callable, optional
+        Called with each `Progress`.
+
+    Returns
+    -------
+    object
+        What the generator returns.
+    """
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        if on_progress is not None:
+            on_progress(progress)
