@@ -2,8 +2,8 @@
 
     python recipes/nuclei_v1.py DATA/dsb2018 --output src/napari_unet_seg/weights/nuclei-v1.safetensors
 
-``DATA/dsb2018`` holds ``images/``, ``masks/`` and ``index.csv`` (columns id, fold, modality). Folds 1 to 4 are trained on; fold 0 is left for
-``napari-unet-seg evaluate``. Interrupting it (Ctrl-C) keeps the model reached so far.
+``DATA/dsb2018`` holds ``images/``, ``masks/`` and ``index.csv`` (columns id, fold, modality). Folds 1 to 4 are trained on; fold 0 is left
+for ``napari-unet-seg evaluate``. Interrupting it (Ctrl-C) keeps the model reached so far.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CARD: dict[str, Any] = {
     "title": "Nuclei in fluorescence, stained sections and bright field",
     "diameter": 20,
     "licence": "BSD-3-Clause",
-    "data": "Data Science Bowl 2018 stage 1 (BBBC038), CC0, community label fixes; folds 1 to 4 of a split that keeps neighbouring tiles together",
+    "data": "Data Science Bowl 2018 stage 1 (BBBC038), CC0, community label fixes; folds 1 to 4, neighbouring tiles kept together",
     "recipe": "recipes/nuclei_v1.py",
 }
 

@@ -1,4 +1,4 @@
-"""A small network trained for seconds on discs, and images of discs with exact labels, for tests that need a network that knows something."""
+"""Images of discs with exact labels, and a small network trained on them in seconds, for tests that need one that knows something."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import napari_unet_seg as nus
 
 
-def discs(shape: tuple[int, int] = (128, 128), count: int = 12, seed: int = 0, radius: tuple[int, int] = (6, 11)) -> tuple[np.ndarray, np.ndarray]:
-    """Return a uint16 image of bright discs on a noisy ground, and its labels; discs may touch, never overlap."""
+def discs(shape=(128, 128), count=12, seed=0, radius=(6, 11)):
+    """Return a uint16 image of bright discs on a noisy ground, and its int32 labels; discs may touch, never overlap."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
@@ -24,7 +24,7 @@ def discs(shape: tuple[int, int] = (128, 128), count: int = 12, seed: int = 0, r
 
 
 @cache
-def tiny_model() -> nus.Model:
+def tiny_model():
     """Train a network of width 8 and depth 3 on discs: seconds, and the same weights in every run on one machine."""
     pairs = [discs(seed=seed) for seed in range(8)]
     settings = nus.TrainSettings(steps=120, batch=4, patch=96, learning_rate=5e-3, average=0.9, intensity=0.3, empty=0.1, device="cpu")

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_unet_seg.core.augment import change_intensity, noise, smooth_shift
 from napari_unet_seg.core.normalize import estimate_limits, normalize
 from napari_unet_seg.core.targets import measure_distances
 from napari_unet_seg.errors import InputError
@@ -27,6 +28,11 @@ TOUCHING_REACH = 3.0
 UNKNOWN = 255
 """Class of the pixels that teach nothing."""
 SHEAR = 0.1
+"""Largest shear, in pixels a pixel."""
+BORDER = 0.5
+"""`inside` is 1 on a nucleus' border pixel and 0 on the ground: the border itself lies at this value."""
+SURE = 0.99
+"""A pixel interpolated from known ones alone has a `known` above this."""
 IMAGE, INSIDE, RELATIVE, SECOND, KNOWN = range(5)
 """Channels of a sample."""
 
@@ -150,7 +156,7 @@ class PatchSampler:
         u = self._uniform(-1, 1)
         zoom = math.exp(self.settings.scale * u * abs(u))
         grid = _patch_grid(self.settings.patch, self._matrix(zoom))  # (Y, X, 2), x first, pixels from the centre
-        grid = grid + _smooth_shift(self.settings, self.generator) / zoom
+        grid = grid + smooth_shift(self.settings.patch, self.settings.elastic, self.generator) / zoom
         size = torch.tensor([sample.channels.shape[2], sample.channels.shape[1]], dtype=torch.float32)
         margin = torch.minimum(torch.tensor(self.settings.patch / zoom), size) / 2  # the patch lies inside where it can
         centre = margin - 0.5 + torch.rand(2, generator=self.generator) * (size - 2 * margin)
@@ -159,7 +165,7 @@ class PatchSampler:
 
     def _matrix(self, zoom: float) -> Tensor:
         angle, shear = self._uniform(0, 2 * math.pi), self._uniform(-SHEAR, SHEAR)
-        flip = 1.0 if self._uniform(0, 1) < 0.5 else -1.0
+        flip = -math.copysign(1.0, self._uniform(-1, 1))
         turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         return turn @ torch.tensor([[flip, shear], [0.0, 1.0]]) / zoom
 
@@ -176,11 +182,15 @@ def whole_patch(sample: Sample, settings: TrainSettings) -> Batch:
     Returns
     -------
     Batch
-        Of one patch, mirrored where the sample is smaller.
+        Of one patch, unknown beyond the sample where that is smaller.
     """
-    size = torch.tensor([sample.channels.shape[2], sample.channels.shape[1]], dtype=torch.float32)
-    grid = _patch_grid(settings.patch, torch.eye(2)).floor() + (size / 2).floor()
-    return targets(_sample_at(sample.channels, grid)[None], torch.ones(1), settings)
+    _, height, width = sample.channels.shape
+    before = [max(0, (settings.patch - size) // 2) for size in (width, height)]
+    after = [max(0, settings.patch - size - left) for size, left in zip((width, height), before, strict=True)]
+    padded = F.pad(sample.channels, (before[0], after[0], before[1], after[1]))  # what is outside is not known
+    top, left = (padded.shape[1] - settings.patch) // 2, (padded.shape[2] - settings.patch) // 2
+    patch = padded[:, top : top + settings.patch, left : left + settings.patch]
+    return targets(patch[None], torch.ones(1), settings)
 
 
 def targets(channels: Tensor, zooms: Tensor, settings: TrainSettings) -> Batch:
@@ -201,10 +211,10 @@ def targets(channels: Tensor, zooms: Tensor, settings: TrainSettings) -> Batch:
     """
     zoom = zooms[:, None, None]
     inside = channels[:, INSIDE]
-    nucleus = inside >= 0.5  # a border pixel has 1, the ground 0
-    outline = nucleus & ((inside - 0.5) * zoom <= settings.outline - 0.5)
+    nucleus = inside >= BORDER
+    outline = nucleus & ((inside - BORDER) * zoom <= settings.outline - BORDER)
     classes = nucleus.long() + outline.long()
-    classes[channels[:, KNOWN] < 0.99] = UNKNOWN
+    classes[channels[:, KNOWN] < SURE] = UNKNOWN
     touching = channels[:, SECOND] * zoom <= TOUCHING_REACH
     return Batch(channels[:, IMAGE : IMAGE + 1], classes, channels[:, RELATIVE], touching)
 
@@ -233,59 +243,10 @@ def _patch_grid(patch: int, matrix: Tensor) -> Tensor:
     return torch.stack((x, y), dim=-1) @ matrix.T  # (Y, X, 2)
 
 
-def _smooth_shift(settings: TrainSettings, generator: torch.Generator) -> Tensor:
-    """Return a smooth random displacement in patch pixels: (Y, X, 2)."""
-    coarse = torch.randn(1, 2, 6, 6, generator=generator) * settings.elastic / 2
-    fine = F.interpolate(coarse, size=(settings.patch, settings.patch), mode="bicubic", align_corners=True)
-    return fine[0].permute(1, 2, 0)
-
-
 def _smoothed(channels: Tensor) -> Tensor:
     """Blur the image channel before it is shrunk, so that noise does not alias."""
     image = F.avg_pool2d(channels[None, IMAGE : IMAGE + 1], 3, stride=1, padding=1, count_include_pad=False)[0]
     return torch.cat((image, channels[1:]))
-
-
-def change_intensity(image: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Change gamma, gain, offset, evenness of light, sharpness and noise of each patch at random.
-
-    Parameters
-    ----------
-    image : Tensor, shape (B, 1, Y, X)
-        Normalised patches.
-    strength : float
-        0 changes nothing, 1 the most.
-    generator : torch.Generator
-        The source of randomness.
-
-    Returns
-    -------
-    Tensor, shape (B, 1, Y, X)
-    """
-
-    def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(image), 1, 1, 1, generator=generator)
-
-    def sometimes(share: float) -> Tensor:
-        return (draw(0, 1) < share * strength).float()
-
-    image = image.sign() * image.abs() ** torch.exp(draw(-0.5, 0.5) * strength)
-    light = torch.randn(len(image), 1, 3, 3, generator=generator) * 0.25 * sometimes(0.3)
-    image = image * torch.exp(F.interpolate(light, size=image.shape[2:], mode="bicubic", align_corners=True))
-    image = _blur(image, draw(0.3, 1.2) * sometimes(0.35))
-    image = image * torch.exp(draw(-0.5, 0.5) * strength) + draw(-0.15, 0.2) * strength
-    noise = torch.randn(image.shape, generator=generator)
-    return (image + noise * draw(0, 0.1) * sometimes(0.5)).clamp(-0.5, 3)
-
-
-def _blur(image: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each patch by its own Gaussian, sigma (B, 1, 1, 1) in pixels; 0 leaves it."""
-    offsets = torch.arange(-3, 4, dtype=torch.float32)
-    kernel = torch.exp(-(offsets**2) / (2 * sigma.clamp(min=1e-3).view(-1, 1) ** 2))  # (B, 7)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    patches = F.pad(image.transpose(0, 1), (3, 3, 3, 3), mode="replicate")  # (1, B, Y, X): a group a patch
-    rows = F.conv2d(patches, kernel[:, None, :, None], groups=len(image))
-    return F.conv2d(rows, kernel[:, None, None, :], groups=len(image)).transpose(0, 1)
 
 
 def empty_some(batch: Batch, share: float, generator: torch.Generator) -> Batch:
@@ -307,15 +268,6 @@ def empty_some(batch: Batch, share: float, generator: torch.Generator) -> Batch:
     image, classes = batch.image.clone(), batch.classes.clone()
     distance, touching = batch.distance.clone(), batch.touching.clone()
     for index in chosen:
-        image[index, 0] = _noise(tuple(image.shape[2:]), generator)
+        image[index, 0] = noise((image.shape[2], image.shape[3]), generator)
         classes[index], distance[index], touching[index] = 0, 0, False
     return Batch(image, classes, distance, touching)
-
-
-def _noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Make noise, white or smoothed, with the 1st and 99.8th percentiles of Gaussian noise near 0 and 1."""
-    coarseness = 1 + 7 * float(torch.rand((), generator=generator)) ** 3
-    size = [max(2, round(edge / coarseness)) for edge in shape]
-    field = F.interpolate(torch.randn(1, 1, *size, generator=generator), size=shape, mode="bicubic", align_corners=True)[0, 0]
-    amplitude = float(torch.rand((), generator=generator)) ** 0.5
-    return 0.45 * amplitude + 0.19 * amplitude * field / field.std()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_unet_seg.core.data import UNKNOWN, Batch
-from napari_unet_seg.settings import NetworkSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from napari_unet_seg.settings import NetworkSettings, TrainSettings
 
 CLASS_WEIGHTS = (1.0, 1.0, 2.0)
 """Background, foreground, outline: the outline is thin, but decides where a nucleus ends."""

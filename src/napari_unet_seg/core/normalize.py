@@ -71,9 +71,12 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     Nuclei are taken to be dark when the median lies nearer to the upper limit, since ground fills most of an image. This is right for
     all 615 images of DSB 2018's stage 1.
     """
+    fixed = settings.high > settings.low
+    if fixed and settings.polarity != "auto":
+        return Limits(float(settings.low), float(settings.high), settings.polarity)
     sample = _sample(plane)
     polarity = _polarity(sample) if settings.polarity == "auto" else settings.polarity
-    if settings.high > settings.low:
+    if fixed:
         return Limits(float(settings.low), float(settings.high), polarity)
     ranks = (LOW_PERCENTILE, HIGH_PERCENTILE) if polarity == "bright" else (100 - HIGH_PERCENTILE, 100 - LOW_PERCENTILE)
     low, high = percentiles(to_gray(sample, polarity), ranks)

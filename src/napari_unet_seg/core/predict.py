@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from napari_unet_seg.core.tiling import Box, padded_shape, plan_tiles, read_wind
 from napari_unet_seg.core.unet import UNet, activate, receptive_radius
 from napari_unet_seg.errors import InputError, OutOfMemoryError
 from napari_unet_seg.progress import Progress, Steps, drain
-from napari_unet_seg.settings import SegmentSettings
+
+if TYPE_CHECKING:
+    from napari_unet_seg.settings import SegmentSettings
 
 AUTOMATIC_TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
 """Cores this long spend less than a third on halos and fit a small machine."""
@@ -138,7 +140,7 @@ class Predictor:
         self.dtype = choose_dtype(self.device.name, self.settings.precision)
         network: UNet = copy.deepcopy(self.model.network).eval().fold()
         with compute_errors("Loading the model"):
-            self.network = network.to(self.device.name, memory_format=torch.channels_last)
+            self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
 
     def _free(self) -> None:
         if self.device.name == "cuda":

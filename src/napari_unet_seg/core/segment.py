@@ -19,10 +19,11 @@ from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, drain
-from napari_unet_seg.settings import SegmentSettings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_unet_seg.settings import SegmentSettings
 
 __all__ = ["Segmentation", "iter_segment", "predict", "segment"]
 
@@ -126,7 +127,8 @@ def iter_segment(
     predictor = Predictor(load_model(model), device, settings)
     labels = np.zeros(layout.labels_shape, np.int32)
     class_map = np.zeros(layout.labels_shape, np.uint8)
-    tables, limits = [], []
+    tables: list[pd.DataFrame] = []
+    limits: list[Limits] = []
     for number, index in enumerate(layout.indices()):
         plane = layout.plane(array, index)
         with compute_errors("Reading the image"):
@@ -135,7 +137,7 @@ def iter_segment(
         with compute_errors("Separating the nuclei"):
             found = instances(maps, predictor.settings)
             table = measure_plane(found, 1 - maps[0])
-        offset = sum(map(len, tables))
+        offset = sum(len(previous) for previous in tables)
         labels[index] = np.where(found, found + offset, 0)
         class_map[index] = classes(maps, len(predictor.model.settings.classes))
         tables.append(_placed(table, layout, index, offset))
@@ -153,7 +155,7 @@ def _over_planes(steps: Steps[Any], number: int, planes: int) -> Steps[Any]:
 
 
 def _placed(table: pd.DataFrame, layout: Layout, index: tuple[int, ...], offset: int) -> pd.DataFrame:
-    """Number the rows of one plane after those before it, and say where the plane is."""
+    """Give the rows of one plane their numbers in the stack, and say where the plane is."""
     table["label"] += offset
     table["index"] = table["label"]
     for position, (axis, place) in enumerate(zip(layout.labels_axes, index, strict=False)):

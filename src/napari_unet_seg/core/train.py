@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -119,8 +120,9 @@ class _Training:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.validation, training = _split(samples, settings.validation, self.generator)
         self.sampler = PatchSampler(training, settings, self.generator)
-        self.network = _copy(start.network).to(self.device, memory_format=torch.channels_last).train()
-        self.average = _copy(start.network).to(self.device).eval()
+        self.network = copy.deepcopy(start.network).to(self.device).train()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
+        self.average = copy.deepcopy(start.network).to(self.device).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
 
     def step(self, number: int) -> dict[str, float]:
@@ -159,7 +161,9 @@ class _Training:
 
     def _validate(self) -> float:
         with torch.inference_mode():
-            losses = [sum(float(term) for term in self._terms(self.average, whole_patch(s, self.settings)).values()) for s in self.validation]
+            losses = [
+                sum(float(term) for term in self._terms(self.average, whole_patch(s, self.settings)).values()) for s in self.validation
+            ]
         return sum(losses) / len(losses)
 
 
@@ -187,9 +191,3 @@ def _split(samples: list[Sample], share: float, generator: torch.Generator) -> t
     count = min(math.ceil(share * len(samples)), len(samples) - 1)
     order = torch.randperm(len(samples), generator=generator).tolist()
     return [samples[i] for i in order[:count]], [samples[i] for i in order[count:]]
-
-
-def _copy(network: UNet) -> UNet:
-    copy = UNet(network.settings)
-    copy.load_state_dict(network.state_dict())
-    return copy

@@ -7,13 +7,14 @@ convolutions and BatchNorm. In the shape comments B is the batch, C the features
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_unet_seg.settings import NetworkSettings
+if TYPE_CHECKING:
+    from napari_unet_seg.settings import NetworkSettings
 
 _CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _UPSAMPLING: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -41,7 +42,7 @@ class Convolution(nn.Module):
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same result with one pass over the pixels less."""
         if not isinstance(self.norm, nn.Identity):
-            self.conv = fuse_conv_bn_eval(self.conv, self.norm)  # type: ignore[type-var]  # its stub knows Conv2d alone
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm)  # type: ignore[type-var, arg-type]  # its stub knows Conv2d alone
             self.norm = nn.Identity()
 
 

@@ -1,0 +1,125 @@
+"""Tiles change nothing, and memory that runs out changes speed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import napari_unet_seg as nus
+from napari_unet_seg.core import predict as predict_module
+from napari_unet_seg.core.normalize import estimate_limits
+from napari_unet_seg.core.predict import Predictor
+from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
+from tests.tiny import discs, tiny_model
+
+
+def maps_of(image, **settings):
+    return nus.predict(image, tiny_model(), "cpu", nus.SegmentSettings(**settings))
+
+
+@pytest.mark.parametrize("shape", [(301, 257), (128, 391)])
+@pytest.mark.parametrize("tile", [64, 112, 200])
+@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.0), ("float32", 1e-3)])
+def test_maps_and_labels_do_not_depend_on_the_tile(shape, tile, precision, tolerance):
+    """In float32 the order of sums differs by 3e-7; a float16 step near 1 is 5e-4."""
+    image, _ = discs(shape, count=60, seed=4)
+    whole, tiled = (maps_of(image, tile=edge, precision=precision) for edge in (512, tile))
+    np.testing.assert_allclose(tiled, whole, atol=tolerance, rtol=0)
+    np.testing.assert_array_equal(nus.instances(tiled), nus.instances(whole))
+
+
+def test_a_smaller_halo_would_change_the_maps(monkeypatch):
+    """The guard that the test above can fail."""
+    image, _ = discs((301, 257), count=60, seed=4)
+    whole = maps_of(image, tile=512)
+    monkeypatch.setattr(predict_module, "receptive_radius", lambda settings: 8)
+    assert np.abs(maps_of(image, tile=64) - whole).max() > 0.01
+
+
+def test_one_plane_only():
+    with pytest.raises(InputError, match=r"one plane.*\(2, 32, 32\)"):
+        nus.predict(np.zeros((2, 32, 32), np.uint8), tiny_model())
+
+
+def test_a_diameter_rescales_the_network_not_the_result():
+    image, labels = discs((96, 96), count=8, seed=1)
+    big = np.kron(image, np.ones((4, 4), image.dtype))
+    found = nus.segment(big, tiny_model(), settings=nus.SegmentSettings(diameter=4 * 17))
+    assert found.shape == big.shape
+    scores = nus.evaluate(np.kron(labels, np.ones((4, 4), labels.dtype)), found)
+    assert scores.ap(0.7) == 1
+
+
+class Exhausted:
+    """Stands in for the network: it runs out of memory on windows over a number of pixels."""
+
+    def __init__(self, predictor, limit, error):
+        self.predictor, self.limit, self.error, self.run = predictor, limit, error, predictor.run
+        self.refused = []
+
+    def __call__(self, window):
+        if self.predictor.device.name == "gpu" or window.size > self.limit:
+            self.refused.append(window.shape)
+            with predict_module.compute_errors("Segmenting"):
+                raise self.error
+        return self.run(window)
+
+
+def collect(steps):
+    notices = []
+    result = nus.drain(steps, lambda progress: notices.append(progress.notice))
+    return result, [notice for notice in notices if notice]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("can't allocate memory: 8 GB")]
+)
+def test_out_of_memory_halves_the_tile_with_one_notice(monkeypatch, error):
+    image, _ = discs((400, 400), count=60, seed=4)
+    predictor = Predictor(tiny_model(), "cpu", nus.SegmentSettings(tile=400))
+    limits = estimate_limits(image, predictor.settings)
+    expected, _ = collect(predictor.iter_maps(image, limits))
+    monkeypatch.setattr(predictor, "run", Exhausted(predictor, 350 * 350, error))
+    maps, notices = collect(predictor.iter_maps(image, limits))
+    np.testing.assert_array_equal(maps, expected)
+    assert len(notices) == 1
+    assert "200 px instead of 400" in notices[0]
+
+
+def test_a_gpu_without_memory_hands_over_to_the_cpu(monkeypatch):
+    image, _ = discs((200, 200), count=20, seed=4)
+    predictor = Predictor(tiny_model(), "cpu", nus.SegmentSettings(tile=128))
+    limits = estimate_limits(image, predictor.settings)
+    expected, _ = collect(predictor.iter_maps(image, limits))
+    monkeypatch.setattr(predictor, "device", nus.core.device.Device("gpu", "Small GPU", "a test"))
+    monkeypatch.setattr(predictor, "run", Exhausted(predictor, 10**9, torch.OutOfMemoryError("CUDA out of memory.")))
+    maps, notices = collect(predictor.iter_maps(image, limits))
+    np.testing.assert_array_equal(maps, expected)
+    assert notices == ["Memory ran out on Small GPU even with small tiles: going on with the CPU."]
+    assert predictor.device.name == "cpu"
+
+
+def test_the_cpu_gives_up_with_a_sentence_when_nothing_helps(monkeypatch):
+    predictor = Predictor(tiny_model(), "cpu", nus.SegmentSettings(tile=256))
+    monkeypatch.setattr(predictor, "run", Exhausted(predictor, 0, MemoryError()))
+    image, _ = discs((200, 200))
+    with pytest.raises(OutOfMemoryError, match="ran out of memory"):
+        nus.drain(predictor.iter_maps(image, estimate_limits(image, predictor.settings)))
+
+
+def test_no_other_error_is_called_a_memory_error(monkeypatch):
+    predictor = Predictor(tiny_model(), "cpu")
+    monkeypatch.setattr(predictor, "run", Exhausted(predictor, 0, RuntimeError("expected scalar type Half but found Float")))
+    image, _ = discs((64, 64))
+    with pytest.raises(ComputeError, match="expected scalar type Half"):
+        nus.drain(predictor.iter_maps(image, estimate_limits(image, predictor.settings)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cpu_and_gpu_give_the_same_nuclei():
+    image, _ = discs((512, 640), count=200, seed=4)
+    settings = nus.SegmentSettings(precision="float32")
+    cpu, gpu = (nus.segment(image, tiny_model(), device, settings=settings) for device in ("cpu", "cuda"))
+    assert cpu.max() == gpu.max()
+    assert np.mean(cpu != gpu) < 1e-4
