@@ -13,6 +13,7 @@ One engine then serves the viewer, the command line, the Python API and the test
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
@@ -40,7 +41,7 @@ class Progress:
     metrics : mapping of str to float
         Figures of this step, such as ``{"loss": 0.3}``.
     preview : object
-        Something to show meanwhile (an array), or None.
+        Something to show meanwhile (an array), or None; left out of comparisons, since arrays have no single answer to ``==``.
     notice : str
         One sentence the user should read, such as a fall-back to smaller tiles; else empty.
     """
@@ -49,7 +50,7 @@ class Progress:
     done: int
     total: int
     metrics: Mapping[str, float] = field(default_factory=dict)
-    preview: Any = None
+    preview: Any = field(default=None, compare=False)
     notice: str = ""
 
 
@@ -63,7 +64,7 @@ def drain(steps: Steps[Result], on_progress: Callable[[Progress], None] | None =
     Parameters
     ----------
     steps : generator
-        A generator that yields `Progress`.
+        A generator that yields `Progress`; it is closed if `on_progress` raises, so that the work cleans up at once.
     on_progress : callable, optional
         Called with each `Progress`.
 
@@ -72,11 +73,12 @@ def drain(steps: Steps[Result], on_progress: Callable[[Progress], None] | None =
     object
         What the generator returns.
     """
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
-        if on_progress is not None:
-            on_progress(progress)
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            if on_progress is not None:
+                on_progress(progress)

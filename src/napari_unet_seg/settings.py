@@ -1,13 +1,16 @@
 """Every parameter, declared once: the form, the command line and the checks are built from these dataclasses.
 
 A field is ``Annotated[type, {...}]``. The keys ``min``, ``max``, ``step``, ``choices``, ``label`` and ``tooltip`` mean what they mean in
-magicgui, and `min`, `max` and `choices` are checked when the settings are made. Automatic is 0 (or ``"auto"``), never None.
+magicgui, and type, `min`, `max` and `choices` are checked when the settings are made. Automatic is 0 (or ``"auto"``), never None.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Annotated, Any, Self, get_type_hints
 
 from napari_unet_seg.errors import SettingsError
@@ -17,29 +20,42 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 POLARITIES = ("auto", "bright", "dark")
 BLOCKS = ("plain",)
 NORMS = ("batch", "none")
+_WORDS: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    tuple[str, ...]: "a list of names",
+}
 
 
 class Checked:
     """Base of the settings: checks each field against its own declaration."""
 
     def __post_init__(self) -> None:
-        """Raise `SettingsError` for the first field outside its declared range."""
+        """Raise `SettingsError` for the first field that is not what its declaration asks for.
+
+        A number of another library becomes Python's own, and an integer given for a float a float: equal settings are written alike.
+        """
+        types = get_type_hints(type(self))
         for name, options in field_options(type(self)).items():
-            _check(name, getattr(self, name), options)
+            object.__setattr__(self, name, _checked(name, getattr(self, name), types[name], options))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make settings from a mapping; an unknown name is refused.
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make settings from a mapping, such as JSON gives; an unknown name is refused.
 
         Raises
         ------
         SettingsError
-            If a name is not a setting, or a value is out of range.
+            If a name is not a setting, or a value has the wrong type or is out of range.
         """
-        unknown = sorted(set(values) - set(field_options(cls)))
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"{cls.__name__} cannot be made from {values!r}; give names with values.")
+        unknown = sorted(map(str, set(values) - set(field_options(cls))))
         if unknown:
             raise SettingsError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(field_options(cls))}.")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a mapping that JSON can hold."""
@@ -54,20 +70,36 @@ def field_options(settings: type) -> dict[str, dict[str, Any]]:
     return {name: getattr(hints[name], "__metadata__", ({},))[0] for name in names}
 
 
-def _check(name: str, value: Any, options: dict[str, Any]) -> None:
-    if "choices" in options:
-        if value not in options["choices"]:
-            raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, options['choices']))}.")
-        return
-    low, high = options.get("min"), options.get("max")
-    if low is None and high is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        raise SettingsError(f"{name} is {value!r}; it must be a number.")
-    if low is not None and value < low:
-        raise SettingsError(f"{name} is {value!r}; it must be at least {low}.")
-    if high is not None and value > high:
-        raise SettingsError(f"{name} is {value!r}; it must be at most {high}.")
+def _checked(name: str, value: Any, kind: Any, options: dict[str, Any]) -> Any:
+    """Return a value as its declared type, or say why it cannot be used."""
+    if "choices" in options and (not isinstance(value, str) or value not in options["choices"]):
+        raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, options['choices']))}.")
+    converted = _converted(value, kind)
+    if converted is None:
+        raise SettingsError(f"{name} is {value!r}; it must be {_WORDS[kind]}.")
+    if "min" in options and converted < options["min"]:
+        raise SettingsError(f"{name} is {value!r}; it must be at least {options['min']}.")
+    if "max" in options and converted > options["max"]:
+        raise SettingsError(f"{name} is {value!r}; it must be at most {options['max']}.")
+    return converted
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """Return a value as its declared type, None if it is of another: True is no number, and 2.5 no whole one."""
+    if kind in (bool, str):
+        return value if isinstance(value, kind) else None
+    if kind is int:
+        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if kind is float:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value) else None
+    return tuple(value) if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value) else None
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 @dataclass(frozen=True)
@@ -96,10 +128,10 @@ class NetworkSettings(Checked):
     """Normalisation after each convolution."""
 
     def __post_init__(self) -> None:
-        """Check the ranges, and that there are at least two classes with different names."""
+        """Check the ranges, and that there are at least two classes, and no two maps of one name."""
         super().__post_init__()
-        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
-            raise SettingsError(f"classes is {self.classes!r}; it must name at least two different classes.")
+        if len(self.classes) < 2 or len(set(self.maps)) != len(self.maps):
+            raise SettingsError(f"classes is {self.classes!r}; it must name at least two different classes, none of them 'distance'.")
 
     @property
     def maps(self) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ Axes are a string with one capital letter a dimension: ``YX`` always; ``S`` the 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import math
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +50,7 @@ class Layout:
     @property
     def plane_count(self) -> int:
         """Number of (Y, X) planes."""
-        return len(list(self.indices()))
+        return math.prod(self.labels_shape[:-2])
 
     def indices(self) -> Iterator[tuple[int, ...]]:
         """Go through the planes: indices along the leading axes of the labels."""
@@ -94,18 +96,19 @@ def resolve_axes(image: Any, axes: str | None = None, channel: int | None = None
     Raises
     ------
     InputError
-        If the axes do not fit the shape, a dimension is empty, or the channel is missing or out of range.
+        If the axes do not fit the shape, a dimension is empty or of unknown size, or the channel is missing or out of range.
     """
-    shape = tuple(int(size) for size in image.shape)
+    shape = _known_shape(image)
     axes = _guess(shape) if axes is None else axes.upper()
-    if len(axes) != len(shape) or len(set(axes)) != len(axes) or not set("YX") <= set(axes):
-        raise InputError(f"The axes {axes!r} do not fit an image of shape {shape}; give one different letter a dimension, Y and X among them.")
+    letters = axes.isascii() and axes.isalpha() and len(set(axes)) == len(axes)
+    if not letters or len(axes) != len(shape) or not set("YX") <= set(axes):
+        raise InputError(f"The axes {axes!r} do not fit the image's shape {shape}; give each dimension its own letter, Y and X among them.")
     if 0 in shape:
         raise InputError(f"The image has shape {shape} with axes {axes!r}; an empty dimension holds no pixels.")
     sizes = dict(zip(axes, shape, strict=True))
     if sizes.get("S", 3) not in COLOUR_SAMPLES:
-        raise InputError(f"The image of shape {shape} has {sizes['S']} colour samples; use 3 or 4, or name that axis C and choose a channel.")
-    return Layout(axes, shape, _resolve_channel(sizes.get("C", 1), channel))
+        raise InputError(f"The image of shape {shape} has {sizes['S']} colour samples, not 3 or 4; name that axis C and choose a channel.")
+    return Layout(axes, shape, _resolve_channel(sizes, channel))
 
 
 def as_array(image: Any) -> Any:
@@ -113,8 +116,9 @@ def as_array(image: Any) -> Any:
 
     Parameters
     ----------
-    image : array-like or list of array-like
-        NumPy, dask or zarr, or a list of levels, largest first; anything else is converted to NumPy.
+    image : array-like or sequence of array-like
+        NumPy, dask or zarr, or the levels of a pyramid, largest first (a list, or what a multiscale layer of napari holds); anything else
+        is converted to NumPy.
 
     Returns
     -------
@@ -123,20 +127,46 @@ def as_array(image: Any) -> Any:
     Raises
     ------
     InputError
-        If nothing array-like is given.
+        If it is no array of real numbers, or a list whose arrays are no pyramid.
     """
-    import numpy as np
-
-    if isinstance(image, (list, tuple)) and len(image) and hasattr(image[0], "shape"):
-        image = image[0]
-    if type(image).__module__.startswith("zarr"):
-        from dask.array import from_zarr
-
-        return from_zarr(image)  # type: ignore[no-untyped-call]
-    array = image if hasattr(image, "transpose") and hasattr(image, "shape") else np.asarray(image)
+    # A multiscale layer's data has a shape itself, but converts to its *smallest* level: so this comes first.
+    if isinstance(image, Sequence) and len(image) and hasattr(image[0], "shape"):
+        image = _largest(image)
+    array = _sliceable(image)
     if array.dtype.kind not in "buif":
         raise InputError(f"The image has dtype {array.dtype}; use real numbers (bool, integers or floats).")
     return array
+
+
+def _largest(levels: Sequence[Any]) -> Any:
+    shapes = [tuple(level.shape) for level in levels]
+    if any(math.prod(shape) >= math.prod(shapes[0]) for shape in shapes[1:]):
+        raise InputError(f"A list of arrays is a pyramid, largest first, but their shapes are {shapes}; join planes into one array.")
+    return levels[0]
+
+
+def _sliceable(image: Any) -> Any:
+    import numpy as np
+
+    if hasattr(image, "dask"):
+        return image
+    if type(image).__module__.startswith("zarr"):
+        from dask.array import from_zarr
+
+        if not hasattr(image, "shape"):
+            raise InputError(f"The image is {image!r}, which holds no pixels itself; choose one of its arrays.")
+        return from_zarr(image)  # type: ignore[no-untyped-call]
+    try:
+        return np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The image, a {type(image).__name__}, is no array: {error}") from error
+
+
+def _known_shape(image: Any) -> tuple[int, ...]:
+    try:
+        return tuple(operator.index(size) for size in image.shape)
+    except TypeError as error:  # dask writes NaN for what it does not know
+        raise InputError(f"The image has shape {image.shape}; compute its unknown sizes first (`compute_chunk_sizes` in dask).") from error
 
 
 def _guess(shape: tuple[int, ...]) -> str:
@@ -147,10 +177,12 @@ def _guess(shape: tuple[int, ...]) -> str:
     return _GUESSES[dimensions] + "S" * coloured
 
 
-def _resolve_channel(count: int, channel: int | None) -> int:
+def _resolve_channel(sizes: dict[str, int], channel: int | None) -> int:
+    count = sizes.get("C", 1)
     if channel is None and count > 1:
         raise InputError(f"The image has {count} channels; choose the one that shows nuclei, by `channel` from 0 to {count - 1}.")
     channel = channel or 0
-    if not -count <= channel < count:
-        raise InputError(f"The channel is {channel}, but the image has {count}; use 0 to {count - 1}.")
-    return channel % count
+    if isinstance(channel, float | str) or not -count <= channel < count:
+        known = f"the image has {count}; use 0 to {count - 1}" if "C" in sizes else "no axis is named C; name it in `axes`, such as 'CYX'"
+        raise InputError(f"The channel is {channel!r}, but {known}.")
+    return int(channel) % count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,17 @@ import torch
 from napari_unet_seg.errors import ComputeError, DeviceError, OutOfMemoryError
 from napari_unet_seg.settings import DEVICES
 
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_MEMORY_WORDS = (
+    "out of memory",  # CUDA, MPS
+    "can't allocate memory",  # the CPU allocator on Linux and macOS
+    "cannot allocate memory",
+    "not enough memory",  # the CPU allocator on Windows
+    "bad_alloc",  # C++ libraries
+    "bad allocation",
+    "alloc_failed",  # cuBLAS and cuDNN
+    "allocation_failed",
+    "invalid buffer size",  # MPS, a tensor larger than one buffer may be
+)
 
 
 @dataclass(frozen=True)
@@ -55,10 +66,11 @@ def choose_device(name: str = "auto") -> Device:
     if name not in DEVICES:
         raise DeviceError(f"The device is {name!r}; it must be one of {', '.join(DEVICES)}.")
     if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if _available(device))
+        name = next(device for device in ("cuda", "mps", "cpu") if not _obstacle(device))
         return Device(name, _title(name), no_gpu_reason() if name == "cpu" else f"The fastest device here is {_title(name)}.")
-    if not _available(name):
-        raise DeviceError(f"The device {name!r} was asked for, but is not available: {no_gpu_reason()} Use 'cpu' or 'auto'.")
+    obstacle = _obstacle(name)
+    if obstacle:
+        raise DeviceError(f"The device {name!r} was asked for, but {obstacle}. Use 'cpu' or 'auto'.")
     return Device(name, _title(name), "Asked for.")
 
 
@@ -68,15 +80,10 @@ def no_gpu_reason() -> str:
     Returns
     -------
     str
-        The reason, also when there is a GPU.
+        The reason, or that there is a GPU.
     """
-    if _available("cuda") or _available("mps"):
-        return "A GPU is available."
-    if torch.version.cuda is None and torch.version.hip is None:
-        if platform.system() == "Darwin":
-            return "No GPU is used: this Mac has no Metal device that torch can use."
-        return f"No GPU is used: the installed torch {torch.__version__} is a CPU-only build."
-    return "No GPU is used: torch supports CUDA here, but finds no device or no working driver."
+    obstacle = _obstacle("mps" if platform.system() == "Darwin" else "cuda")
+    return f"No GPU is used: {obstacle}." if obstacle else "A GPU is available."
 
 
 def choose_dtype(device: str, precision: str = "auto") -> torch.dtype:
@@ -159,15 +166,42 @@ def is_memory_error(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
-def _available(name: str) -> bool:
-    if name == "cuda":
-        return torch.cuda.is_available()
-    return name == "cpu" or torch.backends.mps.is_available()
+def _obstacle(name: str) -> str:
+    """Say why a device cannot be used, without a point at the end; empty if it can."""
+    if name == "cpu":
+        return ""
+    missing = _missing_cuda() if name == "cuda" else _missing_mps()
+    if missing:
+        return missing
+    try:  # a driver or a build that does not know this GPU shows only now
+        torch.ones(1, device=name).add_(1).cpu()
+    except RuntimeError as error:
+        return f"torch cannot use the GPU that is there ({_first_line(error)})"
+    return ""
+
+
+def _missing_cuda() -> str:
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"the installed torch {torch.__version__} is a CPU-only build"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if torch.cuda.is_available():
+            return ""
+    why = f" ({_first_line(told[0].message)})" if told else ""  # such as a driver that is too old
+    return f"torch supports CUDA here, but finds no device or no working driver{why}"
+
+
+def _missing_mps() -> str:
+    if torch.backends.mps.is_available():
+        return ""
+    return "torch finds no Metal device (MPS), which only Macs have"
 
 
 def _title(name: str) -> str:
-    return {"cuda": torch.cuda.get_device_name, "mps": lambda: "Apple GPU (MPS)", "cpu": lambda: "CPU"}[name]()
+    if name == "cuda":
+        return str(torch.cuda.get_device_name())
+    return {"mps": "Apple GPU (MPS)", "cpu": "CPU"}[name]
 
 
-def _first_line(error: BaseException) -> str:
+def _first_line(error: BaseException | str) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,8 +1,9 @@
 """Maps to labels: one integer a nucleus, touching nuclei split.
 
-The nucleus mask is where the background is unlikely. Each connected part of the relative distance map above the splitting level is the core of
-one nucleus, and a watershed of that map grows the cores to the mask (Vincent and Soille 1991; scikit-image). Every connected part of
-the mask is decoded by itself, so labels do not depend on what else is in view. Compared with other decoders in ``benchmarks/decoders.py``.
+The nucleus mask is where the background is unlikely. Each connected part of the relative distance map above the splitting level is the
+core of one nucleus, and a watershed of that map grows the cores to the mask (Vincent and Soille 1991; scikit-image). Every connected
+part of the mask is decoded by itself, so labels do not depend on what else is in view, as they must not when a plane comes in blocks.
+Compared with other decoders in ``benchmarks/decoders.py``.
 """
 
 from __future__ import annotations
@@ -41,18 +42,32 @@ def instances(maps: npt.NDArray[Any], settings: SegmentSettings | None = None) -
     Raises
     ------
     InputError
-        If `maps` has not three dimensions and at least two maps.
+        If `maps` has not three dimensions, at least two maps and a pixel, is not of numbers, or holds NaN or infinities.
     """
     settings = settings or SegmentSettings()
-    if maps.ndim != 3 or maps.shape[0] < 2:
-        raise InputError(f"The maps have shape {maps.shape}; they must be (C, Y, X), the background first and the distance last.")
-    # float16 always: maps kept for the sliders are float16, and decoding them again must change nothing.
-    background, distance = maps[0].astype(np.float16), maps[-1].astype(np.float16).astype(np.float32)
+    background, distance = _background_and_distance(maps)
     mask = background <= np.float16(1 - settings.probability)
-    labels = split(mask, distance, settings.splitting)
+    labels = split(mask, distance.astype(np.float32), settings.splitting)
     if settings.fill_holes:
-        labels = fill_holes(labels)
+        labels = fill_holes(labels)  # first, so that a ring counts with its hole
+        specks = np.bincount(labels.ravel()) < settings.min_area
+        if specks[1:].any():  # a speck inside a hole had kept it open
+            labels = fill_holes(np.where(specks[labels], 0, labels))
     return select(labels, settings)
+
+
+def _background_and_distance(maps: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+    if maps.ndim != 3 or maps.shape[0] < 2 or 0 in maps.shape:
+        raise InputError(f"The maps have shape {maps.shape}; they must be (C, Y, X), the background first and the distance last.")
+    if maps.dtype.kind not in "buif":
+        raise InputError(f"The maps have dtype {maps.dtype}; use real numbers, 0 to 1.")
+    # float16 always: maps kept for the sliders are float16, and decoding them again must change nothing.
+    with np.errstate(over="ignore"):
+        background, distance = maps[0].astype(np.float16), maps[-1].astype(np.float16)
+    broken = maps[0].size - int((np.isfinite(background) & np.isfinite(distance)).sum())
+    if broken:
+        raise InputError(f"The maps hold NaN or infinity at {broken} pixels; let the network run in float32, or take another model.")
+    return background, distance
 
 
 def split(mask: npt.NDArray[np.bool_], distance: FloatMap, level: float) -> Labels:
@@ -72,17 +87,31 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, level: float) -> Labe
     ndarray of int32, shape (Y, X)
         A part of the mask without any core is one nucleus.
     """
+    smooth = ndimage.gaussian_filter(distance, SMOOTHING)
+    cores, core_count = ndimage.label(mask & (smooth > level))
+    parts, part_count = ndimage.label(mask)
+    part_of = np.zeros(core_count + 1, np.int64)
+    part_of[cores] = parts
+    crowded = np.flatnonzero(np.bincount(part_of[1:], minlength=1) > 1)
+    labels: Labels = parts.astype(np.int32)
+    boxes = ndimage.find_objects(parts)
+    for part in crowded:
+        box = boxes[part - 1]
+        inside = parts[box] == part
+        labels[box][inside] = part_count + _grow(cores[box], smooth[box], inside)[inside]
+    return labels
+
+
+def _grow(cores: npt.NDArray[Any], smooth: FloatMap, inside: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Flood one connected part from its cores.
+
+    One part at a time, since where two cores are equally near to a pixel the order of scikit-image's queue decides, and that depends on
+    how many pixels are in the queue, however far away.
+    """
     from skimage.segmentation import watershed
 
-    smooth = ndimage.gaussian_filter(distance, SMOOTHING)
-    cores, count = ndimage.label(mask & (smooth > level))
-    parts, part_count = ndimage.label(mask)
-    found = np.zeros(part_count + 1, bool)
-    found[parts[cores > 0]] = True
-    coreless = mask & ~found[parts]
-    cores[coreless] = parts[coreless] + count
-    labels: Labels = watershed(-smooth, cores, mask=mask).astype(np.int32, copy=False)
-    return labels
+    grown: npt.NDArray[Any] = watershed(-smooth, cores, mask=inside)
+    return grown
 
 
 def fill_holes(labels: Labels) -> Labels:
@@ -97,27 +126,20 @@ def fill_holes(labels: Labels) -> Labels:
     ndarray of int32, shape (Y, X)
     """
     holes, count = ndimage.label(labels == 0)
-    edge = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
-    enclosed = np.setdiff1d(np.arange(1, count + 1), edge)
-    if enclosed.size == 0:
-        return labels
-    low, high = _neighbours(labels, holes, count)
-    owner = np.where(low == high, high, 0).astype(np.int32)
-    fill = np.zeros(count + 1, np.int32)
-    fill[enclosed] = owner[enclosed]
-    return np.where(labels == 0, fill[holes], labels)
-
-
-def _neighbours(labels: Labels, holes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the smallest and largest label beside each hole, by its number."""
-    low, high = np.full(count + 1, np.iinfo(np.int64).max), np.zeros(count + 1, np.int64)
-    before, after = np.s_[:-1], np.s_[1:]
-    for here, there in (((before, ...), (after, ...)), ((after, ...), (before, ...)), ((..., before), (..., after)), ((..., after), (..., before))):
-        beside = (holes[here] > 0) & (labels[there] > 0)
-        hole, label = holes[here][beside], labels[there][beside]
-        np.minimum.at(low, hole, label)
-        np.maximum.at(high, hole, label)
-    return low, high
+    enclosed = np.ones(count + 1, bool)
+    for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+        enclosed[side] = False
+    enclosed[0] = False
+    pixels = np.flatnonzero(enclosed[holes])
+    flat, hole = labels.ravel(), holes.ravel()[pixels]
+    low, high = np.full(count + 1, np.iinfo(np.int32).max, np.int32), np.zeros(count + 1, np.int32)
+    for step in (-labels.shape[1], -1, 1, labels.shape[1]):  # enclosed pixels have all four neighbours
+        beside = flat[pixels + step]
+        np.minimum.at(low, hole[beside > 0], beside[beside > 0])
+        np.maximum.at(high, hole[beside > 0], beside[beside > 0])
+    filled: Labels = flat.copy()
+    filled[pixels] = np.where(low == high, high, 0)[hole]
+    return filled.reshape(labels.shape)
 
 
 def select(labels: Labels, settings: SegmentSettings) -> Labels:
@@ -197,4 +219,5 @@ def classes(maps: npt.NDArray[Any], count: int = 3) -> npt.NDArray[np.uint8]:
     ndarray of uint8, shape (Y, X)
         For the bundled model 0 background, 1 foreground, 2 outline.
     """
-    return maps[:count].argmax(axis=0).astype(np.uint8)
+    likeliest: npt.NDArray[np.uint8] = maps[:count].argmax(axis=0).astype(np.uint8)
+    return likeliest

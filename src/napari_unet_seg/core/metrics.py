@@ -1,7 +1,7 @@
 """How well labels agree with the truth: counts of matched nuclei at many thresholds, pooled over images by adding them.
 
-The matching is that of the StarDist paper (Schmidt et al., MICCAI 2018; Caicedo et al., Nature Methods 2019): nuclei match one to one when their
-intersection over union (IoU) reaches the threshold, and AP = TP / (TP + FP + FN).
+The matching is that of the StarDist paper (Schmidt et al., MICCAI 2018; Caicedo et al., Nature Methods 2019): nuclei match one to one
+when their intersection over union (IoU) reaches the threshold, and AP = TP / (TP + FP + FN).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.errors import InputError
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -95,12 +96,12 @@ class Scores:
         raise InputError(f"There is no score at IoU {threshold}; there are {self.thresholds}.")
 
 
-def evaluate(truth: npt.NDArray[Any], prediction: npt.NDArray[Any], thresholds: tuple[float, ...] = THRESHOLDS) -> Scores:
+def evaluate(truth: Any, prediction: Any, thresholds: tuple[float, ...] = THRESHOLDS) -> Scores:
     """Match the nuclei of two label images.
 
     Parameters
     ----------
-    truth, prediction : ndarray of int, equal shapes
+    truth, prediction : array-like of int, equal shapes
         0 is background, each nucleus has its own number; any number of dimensions.
     thresholds : tuple of float
         IoU, over 0 and at most 1.
@@ -112,12 +113,14 @@ def evaluate(truth: npt.NDArray[Any], prediction: npt.NDArray[Any], thresholds: 
     Raises
     ------
     InputError
-        If the shapes differ, the arrays are not integers, or a threshold is out of range.
+        If the shapes differ, the arrays are not integers, a number is negative, or a threshold is out of range.
     """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
     _check(truth, prediction, thresholds)
-    iou, true_count, predicted_count = overlaps(truth, prediction)
+    iou = overlaps(truth, prediction)
+    true_count, predicted_count = iou.shape
     matched = [_match(iou, threshold) for threshold in thresholds]
-    tp = tuple(len(values) for values in matched)
+    tp = tuple(values.size for values in matched)
     return Scores(
         tuple(thresholds),
         tp,
@@ -127,52 +130,51 @@ def evaluate(truth: npt.NDArray[Any], prediction: npt.NDArray[Any], thresholds: 
     )
 
 
-def overlaps(truth: npt.NDArray[Any], prediction: npt.NDArray[Any]) -> tuple[coo_array, int, int]:
+def overlaps(truth: npt.NDArray[Any], prediction: npt.NDArray[Any]) -> coo_array:
     """Compute the IoU of every pair of nuclei that overlap.
 
     Parameters
     ----------
     truth, prediction : ndarray of int, equal shapes
+        0 is background.
 
     Returns
     -------
-    iou : scipy.sparse.coo_array, shape (true nuclei, predicted nuclei)
+    scipy.sparse.coo_array of float64, shape (true nuclei, predicted nuclei)
         In the order of the numbers.
-    true_count, predicted_count : int
     """
-    (rows, true_count, true_area), (columns, predicted_count, area) = _compact(truth), _compact(prediction)
+    (true_numbers, rows), (numbers, columns) = compact(truth.ravel()), compact(prediction.ravel())
+    true_area, area = (np.bincount(places, minlength=1)[1:] for places in (rows, columns))
     both = (rows > 0) & (columns > 0)
-    ones = np.ones(int(both.sum()))
-    shared = coo_array((ones, (rows[both] - 1, columns[both] - 1)), shape=(true_count, predicted_count))
-    shared.sum_duplicates()
+    pairs = coo_array((np.ones(int(both.sum())), (rows[both] - 1, columns[both] - 1)), shape=(true_numbers.size, numbers.size))
+    shared = pairs.tocsr().tocoo()  # which adds up equal pairs
     row, column = shared.coords
     union = true_area[row] + area[column] - shared.data
-    return coo_array((shared.data / union, (row, column)), shape=shared.shape), true_count, predicted_count
-
-
-def _compact(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], int, npt.NDArray[np.int64]]:
-    """Number the nuclei from 1 without gaps: (flat numbers, count, areas)."""
-    found, numbers = np.unique(labels, return_inverse=True)
-    numbers = numbers.ravel() + int(found.size > 0 and found[0] > 0)  # without background, 0 stays free for it
-    area = np.bincount(numbers)[1:]
-    return numbers, area.size, area
+    return coo_array((shared.data / union, (row, column)), shape=shared.shape)
 
 
 def _match(iou: coo_array, threshold: float) -> npt.NDArray[np.float64]:
     """Return the IoU of the matched pairs: as many pairs as possible, of these the best."""
     reached = iou.data >= threshold - _TOLERANCE
     rows, columns, values = iou.coords[0][reached], iou.coords[1][reached], iou.data[reached]
-    single = (np.bincount(rows, minlength=1)[rows] == 1) & (np.bincount(columns, minlength=1)[columns] == 1) if rows.size else reached[:0]
-    if single.all():
-        return np.asarray(values, np.float64)
+    alone = (np.bincount(rows, minlength=1)[rows] == 1) & (np.bincount(columns, minlength=1)[columns] == 1)
     # Only at IoU 0.5 and below can a nucleus reach the threshold with two others.
+    return np.concatenate([values[alone], _assign(rows[~alone], columns[~alone], values[~alone])])
+
+
+def _assign(rows: npt.NDArray[Any], columns: npt.NDArray[Any], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Choose pairs one to one: the most, and of these the best, by the Hungarian method on a sparse matrix (Jonker and Volgenant 1987)."""
+    if not values.size:
+        return values
     row_ids, row = np.unique(rows, return_inverse=True)
     column_ids, column = np.unique(columns, return_inverse=True)
-    gain = np.zeros((row_ids.size, column_ids.size))
-    gain[row, column] = 1 + values / (2 * min(gain.shape))
-    chosen = linear_sum_assignment(gain, maximize=True)
-    gained = gain[chosen]
-    return np.asarray((gained[gained > 0] - 1) * 2 * min(gain.shape), np.float64)
+    count, width = row_ids.size, column_ids.size + row_ids.size  # each row may take a column of its own: that is no match
+    alone = np.arange(count)
+    cost = np.concatenate([1 - values / (2 * count), np.full(count, 2.0)])
+    costs = coo_array((cost, (np.append(row, alone), np.append(column, column_ids.size + alone))), shape=(count, width))
+    chosen = np.ravel_multi_index(min_weight_full_bipartite_matching(costs.tocsr()), costs.shape)
+    best: npt.NDArray[np.float64] = values[np.isin(row * width + column, chosen)]
+    return best
 
 
 def _check(truth: npt.NDArray[Any], prediction: npt.NDArray[Any], thresholds: tuple[float, ...]) -> None:

@@ -7,14 +7,16 @@ How colour becomes one channel was chosen by measurement: ``benchmarks/colour.py
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.errors import InputError
-from napari_unet_seg.settings import SegmentSettings
+
+if TYPE_CHECKING:
+    from napari_unet_seg.settings import SegmentSettings
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 """The darkest hundredth of a plane is ground; nuclei fill two thousandths of it at least."""
@@ -24,8 +26,8 @@ SAMPLE_BLOCKS, SAMPLE_EDGE = 8, 512
 """The sample: a grid of 8 x 8 blocks of 512 x 512 pixels, 16.8 megapixels."""
 CLIP = (-0.5, 3.0)
 """Values far outside the limits (a hot pixel, a dust grain) are clipped to this."""
-STAIN_MIX = (0.6, 0.4, 0.0)
-"""Red and green in a stained section: haematoxylin absorbs both, blue separates nuclei least."""
+STAIN_MIX = (0.6, 0.4)
+"""Red and green in a stained section: haematoxylin absorbs both; blue, which separates nuclei least, is left out."""
 
 Array = npt.NDArray[Any]
 
@@ -66,11 +68,17 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     Limits
         The 1st and 99.8th percentiles, mirrored for dark nuclei; both 0 when no value is finite.
 
+    Raises
+    ------
+    InputError
+        If the dtype is not of real numbers, or the shape is not that of a plane.
+
     Notes
     -----
     Nuclei are taken to be dark when the median lies nearer to the upper limit, since ground fills most of an image. This is right for
     all 615 images of DSB 2018's stage 1.
     """
+    _check(plane)
     fixed = settings.high > settings.low
     if fixed and settings.polarity != "auto":
         return Limits(float(settings.low), float(settings.high), settings.polarity)
@@ -101,11 +109,16 @@ def normalize(plane: Array, limits: Limits) -> npt.NDArray[np.float32]:
     gray = to_gray(plane, limits.polarity)
     if not limits.high > limits.low:
         return np.zeros(gray.shape, np.float32)
+    known = np.finfo(gray.dtype)
+    if not float(known.tiny) <= limits.high - limits.low <= float(known.max) / 4:  # this dtype cannot hold the differences
+        shrink = 4.0 if limits.high - limits.low > 1 else 1.0
+        gray, limits = gray.astype(np.float64) / shrink, replace(limits, low=limits.low / shrink, high=limits.high / shrink)
     ground, span = (limits.low, limits.high - limits.low) if limits.polarity == "bright" else (limits.high, limits.low - limits.high)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # infinities are clipped below
         scaled = (gray - gray.dtype.type(ground)) / gray.dtype.type(span)
     scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=CLIP[1], neginf=CLIP[0])
-    return np.clip(scaled, *CLIP, out=scaled).astype(np.float32, copy=False)
+    clipped: npt.NDArray[np.float32] = np.clip(scaled, *CLIP, out=scaled).astype(np.float32, copy=False)
+    return clipped
 
 
 def to_gray(plane: Array, polarity: str) -> Array:
@@ -128,17 +141,19 @@ def to_gray(plane: Array, polarity: str) -> Array:
     InputError
         If the dtype is not of real numbers, or the shape is not that of a plane.
     """
-    if plane.dtype.kind not in "buif":
-        raise InputError(f"The image has dtype {plane.dtype}; use real numbers (bool, integers or floats).")
-    if plane.ndim not in (2, 3) or (plane.ndim == 3 and plane.shape[2] not in (3, 4)):
-        raise InputError(f"A plane has shape {plane.shape}; it must be (Y, X), or (Y, X, 3 or 4) for colour.")
-    exact_in_single = plane.dtype.kind == "b" or plane.dtype.itemsize <= 2 or plane.dtype == np.dtype("f4").newbyteorder(plane.dtype.byteorder)
-    dtype = np.float32 if exact_in_single else np.float64
+    _check(plane)
+    size = plane.dtype.itemsize
+    dtype = np.dtype(np.float32 if size <= 2 or (size == 4 and plane.dtype.kind == "f") else np.float64)
     if plane.ndim == 2:
         return plane.astype(dtype)
     if polarity == "bright":
-        return plane[..., :3].max(axis=2).astype(dtype)
-    return plane[..., :3].astype(dtype) @ np.array(STAIN_MIX, dtype)
+        brightest: Array = plane[..., :3].max(axis=2).astype(dtype)
+        return brightest
+    # Element by element: a matrix product rounds by the shape and layout of its operands, and so by the tile.
+    red, green = (plane[..., sample].astype(dtype) * weight for sample, weight in enumerate(STAIN_MIX))
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities of both signs make NaN, which is ground
+        mixed: Array = red + green
+    return mixed
 
 
 def percentiles(values: Array, ranks: tuple[float, ...]) -> tuple[float, ...]:
@@ -162,9 +177,17 @@ def percentiles(values: Array, ranks: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(float(value) for value in np.percentile(finite, ranks, method="inverted_cdf"))
 
 
+def _check(plane: Any) -> None:
+    if plane.dtype.kind not in "buif":
+        raise InputError(f"The image has dtype {plane.dtype}; use real numbers (bool, integers or floats).")
+    if plane.ndim not in (2, 3) or 0 in plane.shape or (plane.ndim == 3 and plane.shape[2] not in (3, 4)):
+        raise InputError(f"A plane has shape {plane.shape}; it must be (Y, X), or (Y, X, 3 or 4) for colour, and hold a pixel.")
+
+
 def _polarity(sample: Array) -> str:
     """Compare the median with the limits: ground is nearer to the median than nuclei are."""
-    gray = sample[..., :3].mean(axis=2) if sample.ndim == 3 else sample
+    with np.errstate(invalid="ignore"):
+        gray = (sample[..., :3] / 4).mean(axis=2) if sample.ndim == 3 else sample  # a quarter, so that three huge values have a sum
     low, median, high = percentiles(gray, (LOW_PERCENTILE, 50.0, HIGH_PERCENTILE))
     return "bright" if median / 2 - low / 2 <= high / 2 - median / 2 else "dark"
 
@@ -174,6 +197,7 @@ def _sample(plane: Any) -> Array:
     height, width = plane.shape[:2]
     if height * width <= EXACT_PIXELS:
         return np.asarray(plane)
-    starts = [np.linspace(0, max(size - SAMPLE_EDGE, 0), SAMPLE_BLOCKS).astype(int) for size in (height, width)]
+    # A plane that is narrower than the sample has fewer places: none is read twice.
+    starts = [np.unique(np.linspace(0, max(size - SAMPLE_EDGE, 0), SAMPLE_BLOCKS).astype(int)) for size in (height, width)]
     blocks = [np.asarray(plane[y : y + SAMPLE_EDGE, x : x + SAMPLE_EDGE]) for y, x in itertools.product(*starts)]
     return np.concatenate([block.reshape(-1, 1, *block.shape[2:]) for block in blocks])

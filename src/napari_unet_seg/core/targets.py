@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, find_objects
 
+from napari_unet_seg.core.numbering import compact
+
 NEIGHBOUR_REACH = 12
 """Distances to a second nucleus are computed up to this many pixels; beyond, it is far."""
 
@@ -50,7 +52,13 @@ def measure_distances(labels: npt.NDArray[Any]) -> Distances:
     -------
     Distances
         Nuclei cut by the image's edge have no border there: the edge is not an outline.
+
+    Raises
+    ------
+    InputError
+        If `labels` are not integers, or one is negative.
     """
+    _, labels = compact(labels)
     inside = np.zeros(labels.shape, np.float32)
     relative = np.zeros(labels.shape, np.float32)
     nearest = np.full(labels.shape, NEIGHBOUR_REACH, np.float32)
