@@ -100,6 +100,7 @@ def test_a_pickle_is_never_run(tmp_path):
         ({"network": {"width": 4, "colour": 1}}, "colour"),
         ({"network": {"width": 4, "depth": 3}}, "does not fit"),
         ({"defaults": {"probability": 7}}, "probability is 7"),
+        ({"card": 3}, "does not fit"),
     ],
 )
 def test_models_of_another_shape_or_version_are_refused(tmp_path, change, sentence):

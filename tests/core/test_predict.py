@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +116,32 @@ def test_no_other_error_is_called_a_memory_error(monkeypatch):
     image, _ = discs((64, 64))
     with pytest.raises(ComputeError, match="expected scalar type Half"):
         nus.drain(predictor.iter_maps(image, estimate_limits(image, predictor.settings)))
+
+
+def test_an_overflow_in_16_bits_goes_on_in_float32_with_one_notice():
+    """A weight of 1e30 is fine in float32, whose softmax saturates, but not in float16."""
+    base = tiny_model()
+    network = copy.deepcopy(base.network)
+    with torch.no_grad():
+        network.head.weight[0] *= 1e30
+    model = nus.Model(network, base.card, base.defaults, "steep")
+    image, _ = discs((96, 96))
+    results = []
+    for precision in ("float16", "float32"):
+        predictor = Predictor(model, "cpu", nus.SegmentSettings(precision=precision))
+        results.append(collect(predictor.iter_maps(image, estimate_limits(image, predictor.settings))))
+    (maps, notices), (expected, none) = results
+    np.testing.assert_array_equal(maps, expected)
+    assert notices == ["This model overflows in float16: going on in float32."]
+    assert none == []
+
+
+def test_a_model_without_numbers_is_refused():
+    network = copy.deepcopy(tiny_model().network)
+    with torch.no_grad():
+        network.head.bias[:] = torch.nan
+    with pytest.raises(ComputeError, match="'broken' gives values that are no numbers"):
+        nus.predict(discs((64, 64))[0], nus.Model(network, name="broken"), "cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -191,7 +191,7 @@ def _find(model: str | os.PathLike[str]) -> Path:
 
 
 def _build(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
-    version = description.get("format_version")
+    version = description.get("format_version") if isinstance(description, dict) else None
     if version != FORMAT_VERSION:
         raise ModelError(f"The model {path} has format version {version}, this program reads {FORMAT_VERSION}; update napari-unet-seg.")
     try:
@@ -200,6 +200,7 @@ def _build(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) 
         with torch.device("meta"):
             network = UNet(settings)
         network.load_state_dict(tensors, assign=True)
-    except (KeyError, RuntimeError, SettingsError) as error:
+        card, name = dict(description["card"]), str(description["name"])
+    except (KeyError, TypeError, ValueError, RuntimeError, SettingsError) as error:
         raise ModelError(f"The model {path} does not fit this version of the program: {str(error).splitlines()[0]}") from error
-    return Model(network.eval(), description["card"], defaults, description["name"])
+    return Model(network.eval(), card, defaults, name)

@@ -102,7 +102,7 @@ def prepare(image: npt.NDArray[Any], labels: npt.NDArray[Any], known: npt.NDArra
     known = np.ones(labels.shape, bool) if known is None else known
     _check_pair(image, labels, known)
     limits = estimate_limits(image, SegmentSettings())
-    distances = measure_distances(labels.astype(np.int32, copy=False))
+    distances = measure_distances(labels)
     maps = (normalize(image, limits), distances.inside, distances.relative, distances.second, known.astype(np.float32))
     return Sample(torch.from_numpy(np.stack(maps)), "colour" if image.ndim == 3 else limits.polarity)
 

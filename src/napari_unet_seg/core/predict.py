@@ -18,7 +18,7 @@ from napari_unet_seg.core.device import choose_device, choose_dtype, compute_err
 from napari_unet_seg.core.normalize import Limits, estimate_limits, normalize
 from napari_unet_seg.core.tiling import Box, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.unet import UNet, activate, receptive_radius
-from napari_unet_seg.errors import InputError, OutOfMemoryError
+from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
 from napari_unet_seg.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class Predictor:
     def iter_maps(self, plane: Any, limits: Limits) -> Steps[Maps]:
         """Predict the maps of a plane, tile by tile.
 
-        When memory runs out the tile is halved; below the smallest tile the CPU takes over; each time with one notice.
+        When memory runs out the tile is halved; below the smallest tile the CPU takes over. When a 16-bit format overflows, float32 takes
+        over. Each time the plane is begun again, with one notice.
 
         Parameters
         ----------
@@ -122,29 +123,35 @@ class Predictor:
             try:
                 return (yield from self._iter_scaled(plane, limits, tile))
             except OutOfMemoryError:
-                smaller = tile // 2
-                if smaller >= SMALLEST_TILE:
-                    notice = f"Memory ran out on {self.device.title}: going on with tiles of {smaller} px instead of {tile}."
-                elif self.device.name != "cpu":
-                    notice = f"Memory ran out on {self.device.title} even with small tiles: going on with the CPU."
-                    self.device = choose_device("cpu")
-                    smaller = AUTOMATIC_TILE["cpu"]
-                    self._place()
-                else:
+                if tile // 2 < SMALLEST_TILE and self.device.name == "cpu":
                     raise
-                tile = smaller
-                self._free()
-                yield Progress(STAGE, 0, 0, notice=notice)
+                tile, notice = self._after_exhaustion(tile)
+            except _OverflowError:
+                notice = self._after_overflow()
+            yield Progress(STAGE, 0, 0, notice=notice)
+
+    def _after_exhaustion(self, tile: int) -> tuple[int, str]:
+        """Go on with half the tile, or on the CPU: (tile, notice)."""
+        title, smaller = self.device.title, tile // 2
+        if self.device.name == "cuda":
+            torch.cuda.empty_cache()
+        if smaller >= SMALLEST_TILE:
+            return smaller, f"Memory ran out on {title}: going on with tiles of {smaller} px instead of {tile}."
+        self.device = choose_device("cpu")
+        self._place()
+        return AUTOMATIC_TILE["cpu"], f"Memory ran out on {title} even with small tiles: going on with the CPU."
+
+    def _after_overflow(self) -> str:
+        """Go on in float32, which holds what float16 cannot: the notice."""
+        notice = f"This model overflows in {str(self.dtype).removeprefix('torch.')}: going on in float32."
+        self.dtype = torch.float32
+        return notice
 
     def _place(self) -> None:
-        self.dtype = choose_dtype(self.device.name, self.settings.precision)
+        self.dtype: torch.dtype = choose_dtype(self.device.name, self.settings.precision)
         network: UNet = copy.deepcopy(self.model.network).eval().fold()
         with compute_errors("Loading the model"):
             self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
-
-    def _free(self) -> None:
-        if self.device.name == "cuda":
-            torch.cuda.empty_cache()
 
     def _iter_scaled(self, plane: Any, limits: Limits, tile: int) -> Steps[Maps]:
         """Rescale the plane to the diameter that the model knows, if it is given, and the maps back."""
@@ -188,11 +195,19 @@ class Predictor:
             image = torch.from_numpy(window)[None, None].to(self.device.name).contiguous(memory_format=torch.channels_last)
             maps = activate(self.network(image), self.model.settings)[0]  # (C, Y, X)
             array: npt.NDArray[np.float16] = maps.half().cpu().numpy()
+        if not np.isfinite(array).all():
+            if self.dtype == torch.float32:
+                raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
+            raise _OverflowError
         return array
 
     @property
     def _autocast(self) -> bool:
         return self.dtype != torch.float32
+
+
+class _OverflowError(Exception):
+    """The network's numbers left the range of a format of 16 bits; never leaves this module."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The tile plan: which part of a plane the network sees at a time, and which part of its answer is kept.
 
-The cores of the tiles cover the plane without overlap. Each window is its core and a halo of at least the receptive radius, cut
-at the plane's edge, where the convolutions pad just as they do for the whole plane; so a tile's core is what the whole plane would have given.
+The cores of the tiles cover the plane without overlap. Each window is its core and a halo of at least the receptive radius, cut at the
+plane's edge, where the convolutions pad just as they do for the whole plane; so a tile's core is what the whole plane would have given.
 Cores start at multiples of 2 ** depth, since pooling works on that grid. NumPy alone.
 """
 

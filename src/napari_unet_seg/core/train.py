@@ -66,8 +66,8 @@ def iter_train(
     Yields
     ------
     Progress
-        After each step, with the metrics ``loss`` and its terms, and every 100 steps ``validation_loss``. Sending `Command.STOP` ends the
-        training early and returns the model so far; closing the generator cancels it.
+        After each step, with the metrics ``loss`` and its terms, and every 100 steps ``validation_loss``. Sending `Command.STOP` returns
+        the model so far; closing the generator cancels.
 
     Returns
     -------
@@ -82,8 +82,7 @@ def iter_train(
         If torch fails.
     """
     settings = settings or TrainSettings()
-    samples = _prepare_all(images, labels, known)
-    run = _Training(samples, _starting_model(base, network, settings.seed), settings)
+    run = _Training(_prepare_all(images, labels, known), _starting_model(base, network, settings.seed), settings)
     done = 0
     for done in range(1, settings.steps + 1):
         with compute_errors("Training"):
