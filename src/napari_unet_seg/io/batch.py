@@ -1,0 +1,298 @@
+"""One run over images: open, segment, measure, write, one after the other; an image that fails is named, and the rest goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from napari_unet_seg.errors import InputError, UnetSegError, WriteError
+from napari_unet_seg.io.inputs import drop_suffix
+from napari_unet_seg.io.quantities import Wishes
+from napari_unet_seg.io.summary import Outcome, Summary, refuse_old
+from napari_unet_seg.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.core.segment import Segmentation
+    from napari_unet_seg.io.image import ImageFile
+    from napari_unet_seg.io.inputs import Source
+
+FORMATS = {
+    "tiff": ".labels.tif",
+    "zarr": ".labels.zarr",
+    "classes": ".classes.tif",
+    "rois": ".rois.zip",
+    "csv": ".labels.csv",
+    "geojson": ".labels.geojson",
+    "overlay": ".overlay.png",
+}
+"""What can be written beside each other, and how the files end."""
+STAGE = "Segmenting"
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+"""What an odd file may raise somewhere in the libraries below: it must not end a run over thousands of others."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with which images.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        The images.
+    output : Path
+        Folder of the results, made when it is missing.
+    formats : tuple of str
+        Keys of `FORMATS`; the first is the main result.
+    channel : str
+        Name or number of the channel that shows nuclei; empty to find it by its name.
+    measure : tuple of str
+        Names or numbers of the channels whose intensities are measured.
+    wishes : Wishes
+        Settings; the model's own stand for the rest.
+    overwrite : bool
+        Whether results that are there may be replaced.
+    summary : bool
+        Whether to write the tables over all images and the contact sheet.
+    """
+
+    sources: tuple[Source, ...]
+    output: Path
+    formats: tuple[str, ...] = ("tiff", "csv")
+    channel: str = ""
+    measure: tuple[str, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+    overwrite: bool = False
+    summary: bool = False
+
+    def outputs(self, source: Source) -> dict[str, Path]:
+        """Return the files to write for an image, by format."""
+        stem = self.output / source.stem
+        return {name: stem.with_name(stem.name + FORMATS[name]) for name in self.formats}
+
+
+def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") -> Steps[tuple[Outcome, ...]]:
+    """Segment images one after the other.
+
+    Parameters
+    ----------
+    plan : Plan
+        The images, and what to write.
+    model : str, path or Model
+        The model.
+    device : {"auto", "cuda", "mps", "cpu"}
+        Where to compute.
+
+    Yields
+    ------
+    Progress
+        `done` and `total` count images; the metric ``part`` is the share of the present one that is done. When an image is finished, its
+        `Outcome` is the `preview`. Closing the generator cancels and leaves no unfinished file.
+
+    Returns
+    -------
+    tuple of Outcome
+        One an image, in order; of an image that failed it says why.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or a format is not known.
+    ModelError, DeviceError, SettingsError
+        If the model or the device is not there, or a setting is out of range; before any work.
+    WriteError
+        If the folder cannot be made, or holds the tables of an earlier run that may not be overwritten; before any work.
+    """
+    from napari_unet_seg.core.checkpoint import load_model
+    from napari_unet_seg.core.device import choose_device
+
+    _check(plan)
+    loaded = load_model(model)
+    choose_device(device)
+    plan.wishes.check(loaded.defaults)
+    make_folder(plan.output)
+    outcomes: list[Outcome] = []
+    with closing(Summary(plan.output)) as summary:
+        for number, source in enumerate(plan.sources):
+            steps = _Image(plan, source, summary).run(loaded, device)
+            outcome = yield from _counted(steps, f"{STAGE} {source.relative.name}", number, len(plan.sources))
+            outcomes.append(outcome)
+            yield Progress(STAGE, number + 1, len(plan.sources), preview=outcome)
+        if plan.summary:
+            summary.write()
+    return tuple(outcomes)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"The folder {folder} cannot be made: {error.strerror or error}; choose another one.") from error
+
+
+def _check(plan: Plan) -> None:
+    if not plan.sources:
+        raise InputError("There is no image to segment; give a file, a folder or a pattern.")
+    unknown = [name for name in plan.formats if name not in FORMATS]
+    if unknown or not plan.formats:
+        raise InputError(f"{(unknown or [''])[0]!r} is no format; use one or more of {', '.join(FORMATS)}.")
+    if plan.summary and not plan.overwrite:
+        refuse_old(plan.output)
+
+
+def _counted(steps: Steps[Outcome], stage: str, number: int, images: int) -> Steps[Outcome]:
+    """Pass on the steps of one image as a share of all."""
+    with closing(steps):
+        while True:
+            try:
+                inner = next(steps)
+            except StopIteration as stop:
+                outcome: Outcome = stop.value
+                return outcome
+            part = inner.done / inner.total if inner.total else 0.0
+            yield Progress(stage, number, images, {"part": part}, notice=inner.notice)
+
+
+class _Image:
+    """The way of one image through a run."""
+
+    def __init__(self, plan: Plan, source: Source, summary: Summary) -> None:
+        self.plan = plan
+        self.source = source
+        self.summary = summary
+        self.warnings: list[str] = []
+
+    def run(self, model: Model, device: str) -> Steps[Outcome]:
+        """Do everything for the image; whatever goes wrong becomes the outcome's error."""
+        started = time.monotonic()
+        table, thumbnail = None, None
+        try:
+            image, result = yield from self._segment(model, device)
+            written = self._write(image, result)
+            outcome = dataclasses.replace(_describe(self.source, image, result), outputs=written)
+            table = result.features
+            thumbnail = self._thumbnail(image, result) if self.plan.summary else None
+        except UnetSegError as error:
+            outcome = Outcome(self.source, error=str(error))
+        except _UNEXPECTED as error:
+            reason = (str(error).strip() or "no reason given").splitlines()[0]
+            outcome = Outcome(self.source, error=f"It failed unexpectedly ({type(error).__name__}: {reason}).")
+        warnings = (*self.warnings, *outcome.warnings)
+        outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started, warnings=warnings)
+        if self.plan.summary:
+            self.summary.add(outcome, table, thumbnail)
+        return outcome
+
+    def _segment(self, model: Model, device: str) -> Steps[tuple[ImageFile, Segmentation]]:
+        from napari_unet_seg.core.segment import iter_segment
+        from napari_unet_seg.io.channels import measured_channels, nuclear_channel
+        from napari_unet_seg.io.image import open_image
+
+        self._refuse_existing()
+        image = open_image(self.source.path)
+        if image.is_labels:
+            raise InputError(f"{self.source.path.name} holds labels, not intensities; give the image they were made from.")
+        if image.notice:
+            self.warnings.append(image.notice)
+        settings = self.plan.wishes.settings(model.defaults, image.scale)
+        channel = nuclear_channel(image, self.plan.channel)
+        measured = measured_channels(image, self.plan.measure)  # a wrong name is told before the network runs
+        steps = iter_segment(image.data, model, device, image.axes, channel, settings)
+        result = yield from self._noting(steps)
+        return image, self._completed(image, result, measured)
+
+    def _noting(self, steps: Steps[Segmentation]) -> Steps[Segmentation]:
+        """Keep the notices of the engine for the table of images."""
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                result: Segmentation = stop.value
+                return result
+            if progress.notice:
+                self.warnings.append(progress.notice)
+            yield progress
+
+    def _refuse_existing(self) -> None:
+        existing = [path for path in self.plan.outputs(self.source).values() if path.exists()]
+        if existing and not self.plan.overwrite:
+            raise WriteError(f"{existing[0]} exists already; choose another folder, or allow overwriting (--overwrite).")
+
+    def _completed(self, image: ImageFile, result: Segmentation, measured: Mapping[str, Any]) -> Segmentation:
+        """Add intensities and micrometres to the table, and the name of the input to the provenance."""
+        from napari_unet_seg.core.measure import add_physical, measure
+
+        features = result.features
+        if measured:
+            intensities = measure(result.labels, measured)
+            known = [name for name in intensities if name in features or name.startswith("plane_")]
+            features = features.merge(intensities.drop(columns=[name for name in known if name != "label"]), on="label", validate="1:1")
+        if "Y" in image.scale and "X" in image.scale:
+            features = add_physical(features, (image.scale["Y"], image.scale["X"]))
+        provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}
+        return dataclasses.replace(result, features=features, provenance=provenance)
+
+    def _write(self, image: ImageFile, result: Segmentation) -> tuple[Path, ...]:
+        from napari_unet_seg.io.labels_info import LabelsInfo
+        from napari_unet_seg.io.overlay import draw_overlay, write_png
+        from napari_unet_seg.io.writers import write_labels
+
+        axes = "".join(axis for axis in image.axes if axis not in "CS")
+        name = drop_suffix(result.provenance["input"])
+        info = LabelsInfo(axes, image.scale, name, result.provenance, result.features)
+        outputs = self.plan.outputs(self.source)
+        for name, path in outputs.items():
+            make_folder(path.parent)
+            if name == "overlay":
+                write_png(path, draw_overlay(image, result.labels, result.provenance["channel"]))
+            else:
+                write_labels(path, result.classes if name == "classes" else result.labels, info=info)
+        return tuple(outputs.values())
+
+    def _thumbnail(self, image: ImageFile, result: Segmentation) -> npt.NDArray[np.uint8]:
+        from napari_unet_seg.io.contact_sheet import THUMBNAIL
+        from napari_unet_seg.io.overlay import draw_overlay
+
+        return draw_overlay(image, result.labels, result.provenance["channel"], THUMBNAIL)
+
+
+def _describe(source: Source, image: ImageFile, result: Segmentation) -> Outcome:
+    """Count what was found."""
+    labels = result.labels
+    planes = labels.size // (labels.shape[-1] * labels.shape[-2])
+    square_micrometres = labels.size * image.scale["Y"] * image.scale["X"] if {"Y", "X"} <= set(image.scale) else 0.0
+    return Outcome(
+        source,
+        nuclei=result.count,
+        touching_border=int(result.features["touches_border"].sum()),
+        planes=planes,
+        per_mm2=result.count / square_micrometres * 1e6 if square_micrometres else None,
+        megapixels=labels.size / 1e6,
+        device=str(result.provenance["device"]),
+        warnings=tuple(sentence for applies, sentence in _REMARKS if applies(result)),
+    )
+
+
+def _is_flat(result: Segmentation) -> bool:
+    return any(not limits["high"] > limits["low"] for limits in result.provenance["limits"])
+
+
+_REMARKS: tuple[tuple[Callable[[Segmentation], bool], str], ...] = (
+    (_is_flat, "A plane has the same intensity everywhere, or nothing finite."),
+    (lambda result: result.count == 0, "No nuclei were found."),
+)

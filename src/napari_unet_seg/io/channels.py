@@ -1,0 +1,98 @@
+"""Channels by name or number: which one shows nuclei, and one channel as an array of the labels' shape."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from napari_unet_seg.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_unet_seg.io.image import ImageFile
+
+_NUCLEAR = re.compile(
+    r"dapi|hoechst|h2b|draq[57]|sytox|nuc(lei|leus|lear|blue|red|green|spot)|sir-?dna|to-?pro|propidium|7-?aad|histone|(?<![a-z])dna(?![a-z])"
+)
+"""Dyes and labels of nuclei, as they stand in the names of channels."""
+_COLOURS = ("red", "green", "blue")
+
+
+def nuclear_channel(image: ImageFile, wanted: str = "") -> int | None:
+    """Choose the channel that shows nuclei.
+
+    Parameters
+    ----------
+    image : ImageFile
+        An image with any number of channels.
+    wanted : str
+        Its name (the case does not matter) or its number from 0. When empty, the only channel is taken, or else the only one whose name is
+        a nuclear dye.
+
+    Returns
+    -------
+    int or None
+        None when the image has no channels to choose from.
+
+    Raises
+    ------
+    InputError
+        If there is no such channel, or none can be chosen by itself; the sentence lists the channels.
+    """
+    if wanted:
+        number = _find(image, wanted)
+        return number if image.channel_axis is not None else None
+    if image.channels == 1:
+        return None if image.channel_axis is None else 0
+    stained = [number for number, name in enumerate(image.channel_names) if _NUCLEAR.search(name.lower())]
+    if len(stained) == 1:
+        return stained[0]
+    raise InputError(f"{image.path.name} has {image.channels} channels ({_listed(image)}); name the one that shows nuclei (--channel).")
+
+
+def measured_channels(image: ImageFile, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """Take the channels to measure, as arrays of the labels' shape.
+
+    Parameters
+    ----------
+    image : ImageFile
+        Its largest level is taken.
+    wanted : tuple of str
+        Names or numbers; of a colour image, red, green and blue.
+
+    Returns
+    -------
+    dict of str to array
+        By the channel's name ("0" for one without a name); raw values, shape (..., Y, X), read lazily when the file is.
+
+    Raises
+    ------
+    InputError
+        If there is no such channel.
+    """
+    return {name: array for name, array in (_take(image, item) for item in wanted)}
+
+
+def _take(image: ImageFile, wanted: str) -> tuple[str, Any]:
+    array = image.levels[0]
+    if "S" in image.axes:
+        if "C" in image.axes or wanted.lower() not in _COLOURS:
+            raise InputError(f"{image.path.name} is a colour image without a channel {wanted!r}; it has red, green and blue.")
+        return wanted.lower(), array[..., _COLOURS.index(wanted.lower())]
+    number = _find(image, wanted)
+    name = image.channel_names[number] or str(number)
+    if image.channel_axis is None:
+        return name, array
+    return name, array[(slice(None),) * image.channel_axis + (number,)]
+
+
+def _find(image: ImageFile, wanted: str) -> int:
+    names = [name.lower() for name in image.channel_names]
+    if wanted.lower() in names:
+        return names.index(wanted.lower())
+    if wanted.isdecimal() and int(wanted) < image.channels:
+        return int(wanted)
+    raise InputError(f"{image.path.name} has no channel {wanted!r}; it has {_listed(image)}.")
+
+
+def _listed(image: ImageFile) -> str:
+    return ", ".join(f"{number}: {name}" if name else str(number) for number, name in enumerate(image.channel_names))

@@ -1,0 +1,124 @@
+"""Pictures to look at: an image as a screen shows it, with the outline of each nucleus drawn over it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet_seg.io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    import os
+
+    from napari_unet_seg.io.image import ImageFile
+
+    Picture = npt.NDArray[np.uint8]
+
+ON_DARK, ON_BRIGHT = (255, 214, 0), (0, 230, 60)
+"""Colours of the outlines: yellow over fluorescence, green over stained sections, whose own colours are blue and pink."""
+LARGEST_EDGE = 2048
+"""Pixels of the longer edge of an overlay; what is larger is shrunk."""
+_DARKEST, _BRIGHTEST = 1.0, 99.8
+"""Percentiles of the intensities that are drawn black and white."""
+
+
+def draw_overlay(image: ImageFile, labels: Any, channel: int | None = None, edge: int = LARGEST_EDGE) -> Picture:
+    """Draw the outlines of nuclei over the image.
+
+    Parameters
+    ----------
+    image : ImageFile
+        Of a stack, the plane in the middle is drawn.
+    labels : array-like of int
+        The image's axes less the channel, (..., Y, X).
+    channel : int, optional
+        Which channel to draw.
+    edge : int
+        Longest edge of the picture in pixels; whole pixels are averaged when the image is larger.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+        Red, green, blue. Outlines are one pixel wide and lie inside the nuclei.
+    """
+    plane, height = _middle_plane(image, channel, edge)
+    step = max(1, -(-max(plane.shape[:2]) // edge))
+    picture = _to_screen(_shrink(plane, step))
+    flat = labels[tuple(size // 2 for size in labels.shape[:-2])]
+    picture[_outlines(_sample(flat, picture.shape[:2], step * height))] = ON_DARK if np.median(picture) < 128 else ON_BRIGHT
+    return picture
+
+
+def write_png(path: str | os.PathLike[str], picture: Picture) -> None:
+    """Write a picture as PNG.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced only when all is written.
+    picture : ndarray of uint8, shape (Y, X, 3)
+
+    Raises
+    ------
+    WriteError
+        If the system refuses to write.
+    """
+    import imagecodecs
+
+    content = imagecodecs.png_encode(picture)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _middle_plane(image: ImageFile, channel: int | None, edge: int) -> tuple[npt.NDArray[Any], float]:
+    """Read the middle plane, (Y, X) or (Y, X, S), from the smallest level that is large enough; and how much smaller that is."""
+    y, x = image.axes.index("Y"), image.axes.index("X")
+    levels = image.levels
+    large_enough = [level for level in levels if max(level.shape[y], level.shape[x]) >= edge]
+    level = large_enough[-1] if large_enough else levels[0]
+    places = [size // 2 if axis not in "YXS" else slice(None) for axis, size in zip(image.axes, level.shape, strict=True)]
+    if image.channel_axis is not None:
+        places[image.channel_axis] = channel or 0
+    return np.asarray(level[tuple(places)]), levels[0].shape[y] / level.shape[y]
+
+
+def _shrink(plane: npt.NDArray[Any], step: int) -> npt.NDArray[np.float32]:
+    """Average blocks of `step` x `step` pixels: (Y, X, S or 1)."""
+    with np.errstate(over="ignore"):
+        pixels = plane.reshape(*plane.shape[:2], -1)[..., :3].astype(np.float32)
+    height, width = (max(size // step, 1) for size in pixels.shape[:2])
+    step_y, step_x = min(step, pixels.shape[0]), min(step, pixels.shape[1])
+    blocks = pixels[: height * step_y, : width * step_x].reshape(height, step_y, width, step_x, -1)
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        averaged: npt.NDArray[np.float32] = blocks.mean(axis=(1, 3))
+    return averaged
+
+
+def _to_screen(pixels: npt.NDArray[np.float32]) -> Picture:
+    """Stretch intensities to 0 to 255: (Y, X, 1 or 3) becomes (Y, X, 3)."""
+    finite = pixels[np.isfinite(pixels)]
+    low, high = np.percentile(finite, (_DARKEST, _BRIGHTEST)) if finite.size else (0.0, 1.0)
+    span = high - low if high > low else 1.0
+    screen = np.nan_to_num((pixels - np.float32(low)) / np.float32(span), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    return np.array(np.broadcast_to((255 * screen).round().astype(np.uint8), (*pixels.shape[:2], 3)))  # a copy, to draw on
+
+
+def _sample(labels: Any, shape: tuple[int, ...], step: float) -> npt.NDArray[Any]:
+    """Take the label in the middle of each block: labels are never averaged."""
+    middles = [((np.arange(size) + 0.5) * step).astype(int) for size in shape]
+    rows, columns = (middle.clip(max=size - 1) for middle, size in zip(middles, labels.shape, strict=True))
+    return np.asarray(np.asarray(labels)[np.ix_(rows, columns)])
+
+
+def _outlines(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return the pixels of nuclei beside which another nucleus or the ground lies."""
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(labels, axis=axis) != 0
+        before, after = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        edge[before] |= differs
+        edge[after] |= differs
+    outlines: npt.NDArray[np.bool_] = edge & (labels > 0)
+    return outlines

@@ -1,0 +1,169 @@
+"""What a run over many images leaves beside their labels: one table of all nuclei, one of all images, and the contact sheet."""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unet_seg.errors import WriteError
+from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.io.contact_sheet import ContactSheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from napari_unet_seg.io.inputs import Source
+
+NUCLEI, IMAGES, SHEET = "nuclei.csv", "images.csv", "contact_sheet.png"
+COLUMNS = ("file", "nuclei", "per_mm2", "touching_border", "planes", "megapixels", "warnings", "error")
+"""Columns of the table of images."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    outputs : tuple of Path
+        Files written; the first is the main one.
+    nuclei, touching_border, planes : int or None
+        Counts, None when there is no result. In a stack, nuclei are outlines, counted in each plane.
+    per_mm2 : float or None
+        Nuclei per square millimetre, None when the pixel size is not known.
+    megapixels : float or None
+        Pixels segmented, in millions.
+    seconds : float
+        Time from opening the file to having written everything.
+    device : str
+        Where it was computed.
+    warnings : tuple of str
+        Sentences the user should read.
+    error : str
+        Why there is no result; else empty.
+    """
+
+    source: Source
+    outputs: tuple[Path, ...] = ()
+    nuclei: int | None = None
+    touching_border: int | None = None
+    planes: int | None = None
+    per_mm2: float | None = None
+    megapixels: float | None = None
+    seconds: float = 0.0
+    device: str = ""
+    warnings: tuple[str, ...] = field(default=())
+    error: str = ""
+
+    @property
+    def found(self) -> str:
+        """How many nuclei there are, in words; one that shows in several planes of a stack is counted in each."""
+        if self.planes == 1:
+            return f"{self.nuclei or 0:,} nuclei"
+        return f"{self.nuclei or 0:,} outlines in {self.planes} planes"
+
+    def row(self) -> dict[str, Any]:
+        """Return the image's row of the table of images; no times, so that equal runs give equal files."""
+        values = {name: getattr(self, name) for name in COLUMNS[1:6]}
+        return {"file": self.source.shown} | values | {"warnings": " ".join(self.warnings), "error": self.error}
+
+
+class Summary:
+    """Gathers the results of a run; tables of nuclei wait on the disk, since millions of rows need not fit in memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run writes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Start without images."""
+        self.folder = folder
+        self.sheet = ContactSheet(folder)
+        self._rows: list[dict[str, Any]] = []
+        self._columns: dict[str, None] = {"file": None}
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+
+    def add(self, outcome: Outcome, table: pd.DataFrame | None = None, thumbnail: npt.NDArray[np.uint8] | None = None) -> None:
+        """Add an image.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            What became of it.
+        table : pandas.DataFrame, optional
+            One row a nucleus.
+        thumbnail : ndarray of uint8, shape (Y, X, 3), optional
+            For the contact sheet.
+
+        Raises
+        ------
+        WriteError
+            If a page of the contact sheet cannot be written.
+        """
+        row = outcome.row()
+        self._rows.append(row)
+        if table is not None:
+            named = table.drop(columns="index", errors="ignore")
+            named.insert(0, "file", row["file"])
+            self._columns |= dict.fromkeys(named.columns)
+            pickle.dump(named, self._spool)
+        self.sheet.add(thumbnail, row["file"], outcome.error or outcome.found)
+
+    def write(self) -> tuple[Path, ...]:
+        """Write the tables and what is left of the contact sheet.
+
+        Returns
+        -------
+        tuple of Path
+            The files.
+
+        Raises
+        ------
+        WriteError
+            If the system refuses to write.
+        """
+        self.sheet.finish()
+        with atomic_path(self.folder / NUCLEI) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(self._columns)
+            for table in self._tables():
+                table.reindex(columns=list(self._columns)).to_csv(file, index=False, header=False, lineterminator="\n")
+        with atomic_path(self.folder / IMAGES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self._rows)
+        return (self.folder / NUCLEI, self.folder / IMAGES, *self.sheet.pages)
+
+    def close(self) -> None:
+        """Give the room on the disk back."""
+        self._spool.close()
+
+    def _tables(self) -> Iterator[pd.DataFrame]:
+        self._spool.seek(0)
+        while self._spool.peek(1):
+            yield pickle.load(self._spool)
+
+
+def refuse_old(folder: Path) -> None:
+    """Raise when the folder holds the tables of an earlier run, which a new run would replace.
+
+    Raises
+    ------
+    WriteError
+        If one of the files exists.
+    """
+    old: Iterable[Path] = (folder / name for name in (NUCLEI, IMAGES, SHEET))
+    for path in old:
+        if path.exists():
+            raise WriteError(f"{path} exists already; choose another folder, or allow overwriting (--overwrite).")

@@ -1,0 +1,266 @@
+"""``segment``: options, results, what goes to which stream, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+import napari_unet_seg as nus
+from napari_unet_seg.core.predict import Predictor
+from napari_unet_seg.errors import OutOfMemoryError
+from napari_unet_seg.io.image import open_image
+from tests.cli.conftest import Run, many_images, start
+from tests.tiny import discs, tiny_model
+
+
+def test_an_image_becomes_labels_and_a_table(run: Run, images: list[Path], model: str):
+    result = run("segment", "data/a.tif", "--output", "out", "--model", model, "--device", "cpu")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    labels = open_image("out/a.labels.tif").data
+    np.testing.assert_array_equal(labels, nus.segment(discs()[0], tiny_model(), "cpu"))
+    assert result.stdout.startswith(f"data/a.tif: {labels.max()} nuclei, ")
+    assert result.stdout.endswith("out/a.labels.tif\n")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.labels.csv", "a.labels.tif"]
+
+
+def test_a_folder_ends_with_a_sum(run: Run, images: list[Path], model: str):
+    result = run("segment", "data", "-o", "out", "-m", model)
+    assert result.exit_code == 0
+    total = len(pd.read_csv("out/nuclei.csv"))
+    assert result.stderr == f"2 images, {total} nuclei; tables and contact sheet in out\n"
+    assert Path("out/sub/b.labels.tif").exists()
+    assert Path("out/contact_sheet.png").exists()
+
+
+def test_json_is_one_object_per_input(run: Run, images: list[Path], model: str):
+    Path("data/bad.tif").write_bytes(b"nothing")
+    result = run("segment", "data/*.tif", "missing.tif", "-o", "out", "-m", model, "--json")
+    assert result.exit_code == 1
+    missing, good, bad = map(json.loads, result.stdout.splitlines())
+    table = pd.read_csv("out/nuclei.csv")
+    assert good | {"seconds": 0} == {
+        "path": "data/a.tif",
+        "output": "out/a.labels.tif",
+        "outputs": ["out/a.labels.tif", "out/a.labels.csv"],
+        "nuclei": len(table),
+        "seconds": 0,
+        "megapixels": 0.016384,
+        "device": nus.core.device.choose_device().name,
+        "model": "tiny",
+        "model_sha256": tiny_model().sha256,
+        "warnings": [],
+        "error": None,
+    }
+    assert good["seconds"] > 0
+    assert (bad["path"], bad["output"], bad["nuclei"]) == ("data/bad.tif", None, None)
+    assert "bad.tif" in bad["error"]
+    assert (missing["path"], missing["output"]) == ("missing.tif", None)
+    assert "does not exist" in missing["error"]
+    assert {tuple(record) for record in (missing, good, bad)} == {tuple(good)}
+    assert "Error: missing.tif does not exist" in result.stderr
+    assert "Error: data/bad.tif: bad.tif" in result.stderr
+
+
+def test_one_bad_file_is_named_and_the_rest_is_finished(run: Run, images: list[Path], model: str):
+    images[0].write_bytes(images[0].read_bytes()[:300])
+    result = run("segment", "data", "-o", "out", "-m", model)
+    assert result.exit_code == 1
+    assert "Error: data/a.tif: a.tif is" in result.stderr
+    assert "1 images, " in result.stderr
+    assert "; 1 failed; " in result.stderr
+    assert Path("out/sub/b.labels.tif").exists()
+
+
+def test_settings_reach_the_engine(run: Run, images: list[Path], model: str):
+    words = "--probability 0.6 --splitting 0.5 --min-area 30px2 --max-area 5000 --diameter 17px --no-fill-holes --exclude-border"
+    more = "--limits 200,2500 --polarity bright --tile 64 --precision float32 --format tiff"
+    result = run("segment", "data/a.tif", "-o", "out", "-m", model, *words.split(), *more.split())
+    assert result.exit_code == 0
+    settings = open_image("out/a.labels.tif").provenance["settings"]
+    wanted = {
+        "probability": 0.6,
+        "splitting": 0.5,
+        "min_area": 30,
+        "max_area": 5000,
+        "diameter": 17,
+        "fill_holes": False,
+        "exclude_border": True,
+    }
+    assert settings == wanted | {"low": 200, "high": 2500, "polarity": "bright", "tile": 64, "precision": "float32"}
+    assert not Path("out/a.labels.csv").exists()
+
+
+def test_limits_can_be_made_automatic_again(run: Run, images: list[Path], tmp_path: Path):
+    fixed = nus.Model(tiny_model().network, tiny_model().card, nus.SegmentSettings(low=5, high=9), "fixed").save("fixed")
+    run("segment", "data/a.tif", "-o", "out", "-m", str(fixed.absolute()), "--limits", "auto")
+    assert open_image("out/a.labels.tif").provenance["settings"]["high"] == 0
+
+
+def test_channels_by_name_are_segmented_and_measured(run: Run, model: str):
+    image = discs()[0]
+    tifffile.imwrite("x.ome.tif", np.stack([image // 3, image]), metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
+    assert run("segment", "x.ome.tif", "-o", "out", "-m", model, "--channel", "dapi", "--measure", "GFP, DAPI").exit_code == 0
+    assert {"mean_GFP", "std_DAPI"} <= set(pd.read_csv("out/x.labels.csv").columns)
+
+
+def test_several_channels_without_a_dye_are_listed(run: Run, model: str):
+    tifffile.imwrite("x.ome.tif", np.zeros((2, 32, 32), np.uint8), metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "RFP"]}})
+    result = run("segment", "x.ome.tif", "-o", "out", "-m", model)
+    assert result.exit_code == 1
+    assert "x.ome.tif has 2 channels (0: GFP, 1: RFP); name the one that shows nuclei (--channel)." in result.stderr
+
+
+def test_warnings_go_to_standard_error(run: Run, model: str):
+    tifffile.imwrite("flat.tif", np.full((40, 40), 7, np.uint8))
+    result = run("segment", "flat.tif", "-o", "out", "-m", model)
+    assert result.exit_code == 0
+    assert "flat.tif: No nuclei were found." in result.stderr
+    assert "flat.tif: 0 nuclei" in result.stdout
+
+
+def test_a_notice_is_told_once(run: Run, images: list[Path], model: str, monkeypatch: pytest.MonkeyPatch):
+    real = Predictor.run
+
+    def small_memory(self: Predictor, window: np.ndarray) -> np.ndarray:
+        if window.shape[0] > 300:
+            raise OutOfMemoryError("too large")
+        return real(self, window)
+
+    monkeypatch.setattr(Predictor, "run", small_memory)
+    tifffile.imwrite("large.tif", np.tile(discs()[0], (3, 3)))
+    result = run("segment", "large.tif", "-o", "out", "-m", model, "--json", "--tile", "512")
+    assert result.exit_code == 0
+    assert result.stderr.count("Memory ran out") == len(json.loads(result.stdout)["warnings"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("data/a.tif", "output"),
+        ("-o out", "INPUT"),
+        ("data/a.tif -o out --probability 2", "probability"),
+        ("data/a.tif -o out --polarity odd", "polarity is 'odd'; it must be one of 'auto', 'bright', 'dark'"),
+        ("data/a.tif -o out --min-area 8km2", "'8km2' is not an area"),
+        ("data/a.tif -o out --diameter wide", "'wide' is not a length"),
+        ("data/a.tif -o out --limits 9,3", "The limits are '9,3'"),
+        ("data/a.tif -o out --limits 3", "The limits are '3'"),
+        ("data/a.tif -o out --format tiff,bmp", "'bmp' is no format"),
+        ("data/a.tif -o out --device abacus", "abacus"),
+        ("data/a.tif -o out --model no-such-model", "no model named 'no-such-model'"),
+        ("data/a.tif -o out --model ./none.safetensors", "no model file"),
+        ("data/a.tif data/sub/a.tif -o out", "data/a.tif and data/sub/a.tif would both be written as a.labels"),
+        ("none.tif -o out", "none.tif does not exist"),
+        ("*.svs -o out", "matches no images"),
+        ("data/a.labels.tif -o out", "no image among the inputs"),
+    ],
+)
+def test_usage_errors_are_told_before_any_work(run: Run, images: list[Path], model: str, words: str, sentence: str):
+    tifffile.imwrite("data/sub/a.tif", discs()[0])
+    tifffile.imwrite("data/a.labels.tif", discs()[1])
+    chosen = [] if "--model" in words else ["--model", model]
+    result = run("segment", *words.split(), *chosen)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert sentence in result.stderr
+    assert not Path("out").exists()
+
+
+def test_results_are_replaced_only_if_asked(run: Run, images: list[Path], model: str):
+    first = run("segment", "data/a.tif", "-o", "out", "-m", model)
+    before = Path("out/a.labels.tif").stat().st_mtime_ns
+    second = run("segment", "data/a.tif", "-o", "out", "-m", model)
+    assert (first.exit_code, second.exit_code) == (0, 1)
+    assert "a.labels.tif exists already; choose another folder, or allow overwriting (--overwrite)." in second.stderr
+    assert Path("out/a.labels.tif").stat().st_mtime_ns == before
+    assert run("segment", "data/a.tif", "-o", "out", "-m", model, "--overwrite").exit_code == 0
+    assert Path("out/a.labels.tif").stat().st_mtime_ns > before
+
+
+def test_a_second_run_over_a_folder_is_refused_in_one_line(run: Run, images: list[Path], model: str):
+    run("segment", "data", "-o", "out", "-m", model)
+    result = run("segment", "data", "-o", "out", "-m", model)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: out/nuclei.csv exists already; choose another folder, or allow overwriting (--overwrite).\n"
+    assert run("segment", "data", "-o", "out", "-m", model, "--overwrite").exit_code == 0
+
+
+def test_results_beside_the_images_are_no_inputs_of_the_next_run(run: Run, images: list[Path], model: str):
+    run("segment", "data", "-o", "data", "-m", model, "--format", "tiff,classes,zarr,overlay")
+    result = run("segment", "data", "-o", "data", "-m", model, "--overwrite")
+    assert result.exit_code == 0
+    assert "9 results of this program among the inputs are left out." in result.stderr
+    assert len(pd.read_csv("data/images.csv")) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_names_that_are_no_text_are_no_reason_to_fail(run: Run, model: str):
+    name = os.fsdecode(b"caf\xe9.tif")
+    tifffile.imwrite(name, discs()[0])
+    result = run("segment", name, "-o", "out", "-m", model)
+    assert result.exit_code == 0
+    assert "caf?.tif: " in result.stdout
+    record = json.loads(run("segment", name, "-o", "out", "-m", model, "--overwrite", "--json").stdout)
+    assert record["path"] == name
+
+
+def test_standard_output_of_a_real_run_is_json_alone(images: list[Path], model: str):
+    with start("segment", "data/a.tif", "-o", "out", "-m", model, "--json") as process:
+        reader = subprocess.run([sys.executable, "-m", "json.tool"], stdin=process.stdout, capture_output=True, text=True, check=False)
+        assert process.wait() == 0
+    assert reader.returncode == 0
+    assert json.loads(reader.stdout)["nuclei"] == open_image("out/a.labels.tif").data.max()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_leaves_whole_files_and_says_how_many_are_done(run: Run, model: str):
+    many_images(Path("data"), 60)
+    with start("segment", "data", "-o", "out", "-m", model) as process:
+        assert process.stdout is not None
+        assert "nuclei" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    done = 1 + len(output.splitlines())
+    assert f"Interrupted: {done} of 60 images are done; no file is unfinished." in errors
+    assert "Traceback" not in errors
+    assert done < 60
+    written = sorted(path.name for path in Path("out").iterdir())
+    assert not [name for name in written if name.startswith(".") or not name.endswith((".labels.tif", ".labels.csv"))]
+    assert done <= len({name.split(".")[0] for name in written}) <= done + 1  # the last may have its labels, not yet its table
+    for name in written:
+        assert open_image(Path("out") / name).is_labels if name.endswith(".tif") else len(pd.read_csv(Path("out") / name))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_bar_shows_on_a_terminal_alone(images: list[Path], model: str, as_json: bool):
+    import pty
+
+    leader, follower = pty.openpty()
+    words = ["segment", "data", "-o", "out", "-m", model, *(["--json"] if as_json else [])]
+    with start(*words, stderr=follower) as process:
+        os.close(follower)
+        shown = bytearray()
+        try:
+            while part := os.read(leader, 4096):
+                shown += part
+        except OSError:  # Linux ends a pseudo-terminal in this way
+            pass
+        assert process.stdout is not None
+        output = process.stdout.read()
+        assert process.wait() == 0
+    os.close(leader)
+    assert ("Segmenting a.tif" in shown.decode()) is not as_json
+    assert ("%" in shown.decode()) is not as_json
+    assert len(output.splitlines()) == 2
+    assert "\x1b" not in output

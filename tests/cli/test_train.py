@@ -1,0 +1,177 @@
+"""``train``: from folders to a model that works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tifffile
+
+import napari_unet_seg as nus
+from napari_unet_seg.cli import train as command
+from napari_unet_seg.core.checkpoint import Model
+from napari_unet_seg.errors import ModelError
+from napari_unet_seg.progress import Command, Progress
+from tests.cli.conftest import Run, start
+from tests.tiny import discs, tiny_model
+
+QUICK = ("--batch", 2, "--patch", 64, "--device", "cpu")
+
+
+@pytest.fixture
+def folders(run: Run) -> None:
+    for folder in ("images", "labels", "known"):
+        Path(folder).mkdir()
+    for seed in range(2):
+        image, labels = discs(seed=seed)
+        tifffile.imwrite(f"images/{seed}.tif", image)
+        tifffile.imwrite(f"labels/{seed}_mask.tif", labels)
+        tifffile.imwrite(f"known/{seed}.tif", (labels >= 0).astype("uint8"))
+
+
+def test_a_model_is_trained_and_can_be_used(run: Run, folders: None, model: str):
+    result = run("train", "images", "labels", "-o", "mine", "--base", model, "--known", "known", "--steps", 3, "--seed", 5, *QUICK)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("mine.safetensors: 3 steps, ")
+    trained = nus.load_model(Path("mine.safetensors").absolute())
+    assert trained.name == "mine"
+    assert trained.card["training"] | {"seed": 5, "steps": 3, "batch": 2, "patch": 64} == trained.card["training"]
+    assert trained.settings == tiny_model().settings
+    assert trained.sha256 != tiny_model().sha256
+    assert run("segment", "images/0.tif", "-o", "out", "-m", "mine.safetensors").exit_code == 0
+
+
+def test_equal_seeds_give_equal_models(run: Run, folders: None, model: str):
+    def hash_of(name: str, seed: int) -> str:
+        run("train", "images", "labels", "-o", f"{name}/m", "--base", model, "--steps", 1, "--seed", seed, *QUICK)
+        return nus.load_model(Path(f"{name}/m.safetensors")).sha256
+
+    for name in "abc":
+        Path(name).mkdir()
+    assert hash_of("a", 1) == hash_of("b", 1) != hash_of("c", 2)
+
+
+def test_random_weights_to_start_from(run: Run, folders: None):
+    assert run("train", "images", "labels", "-o", "mine", "--base", "none", "--steps", 1, *QUICK).exit_code == 0
+    assert nus.load_model(Path("mine.safetensors").absolute()).settings == nus.NetworkSettings()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ("images labels -o mine --steps 3 --minutes 1", 2, "give one of them"),
+        ("images labels -o none/mine", 2, "no folder none"),
+        ("images labels -o there.safetensors", 2, "exists already"),
+        ("images labels -o mine --steps 0", 2, "steps"),
+        ("images labels -o mine --device abacus", 2, "device is 'abacus'"),
+        ("images labels -o mine --base no-such-model", 2, "no model named"),
+        ("images known/0.tif -o mine", 1, "two files or two folders"),
+        ("images none -o mine", 1, "does not exist"),
+        ("images empty -o mine", 2, "No file in images"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(run: Run, folders: None, words: str, code: int, sentence: str):
+    Path("empty").mkdir()
+    Path("there.safetensors").write_text("mine")
+    result = run("train", *words.split())
+    assert result.exit_code == code
+    assert sentence in result.stderr
+    assert not Path("mine.safetensors").exists()
+    assert Path("there.safetensors").read_text() == "mine"
+
+
+def test_notices_on_the_data_are_told(run: Run, folders: None, model: str):
+    tifffile.imwrite("images/alone.tif", discs()[0])
+    assert "alone.tif" in run("train", "images", "labels", "-o", "mine", "--base", model, "--steps", 1, *QUICK).stderr
+
+
+class Training:
+    """A training whose steps take a second each on a clock of its own, after three of preparation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.started: list[int] = []
+        monkeypatch.setattr(command.time, "monotonic", lambda: self.now)
+
+    def start(self, settings: nus.TrainSettings) -> Iterator[Progress]:
+        self.started.append(settings.steps)
+        self.now += 3
+        for done in range(1, settings.steps + 1):
+            self.now += 1
+            if (yield Progress("Training", done, settings.steps, {"loss": 1.0})) is Command.STOP:
+                break
+        return Model(tiny_model().network, {"steps": done})
+
+
+def test_minutes_become_as_many_steps_as_fit(monkeypatch: pytest.MonkeyPatch):
+    training = Training(monkeypatch)
+    steps = command.steps_within(60, training.start, nus.TrainSettings())
+    list(training.start(nus.TrainSettings(steps=steps)))
+    assert training.started == [8, steps]
+    assert 58 <= training.now <= 60
+
+
+def test_a_time_too_short_for_the_trial_still_gives_a_step(monkeypatch: pytest.MonkeyPatch):
+    assert command.steps_within(1, Training(monkeypatch).start, nus.TrainSettings()) == 1
+
+
+def test_the_deadline_ends_a_training_that_turns_out_slower(monkeypatch: pytest.MonkeyPatch):
+    training = Training(monkeypatch)
+    model = command.follow(training.start(nus.TrainSettings(steps=100)), 100, deadline=10)
+    assert model.card["steps"] < 10
+
+
+def test_the_first_interrupt_keeps_the_model_and_the_second_does_not(monkeypatch: pytest.MonkeyPatch):
+    def interrupted(times: int) -> Iterator[Progress]:
+        yield Progress("Training", 1, 9, {"loss": 1.0, "validation_loss": 2.0})
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+        answer = yield Progress("Training", 2, 9, {"loss": 1.0})
+        assert answer is Command.STOP
+        return Model(tiny_model().network, {"steps": 2})
+
+    before = signal.getsignal(signal.SIGINT)
+    assert command.follow(interrupted(1), 9).card["steps"] == 2
+    with pytest.raises(KeyboardInterrupt):
+        command.follow(interrupted(2), 9)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_model_that_cannot_be_written_is_kept_elsewhere(run: Run, folders: None, model: str, monkeypatch: pytest.MonkeyPatch):
+    real = Model.save
+
+    def full(self: Model, path: Path) -> Path:
+        if path.name == "mine.safetensors" and not path.is_absolute():
+            raise ModelError("The disk is full; free some space.")
+        return real(self, path)
+
+    monkeypatch.setattr(Model, "save", full)
+    result = run("train", "images", "labels", "-o", "mine", "--base", model, "--steps", 1, *QUICK)
+    assert result.exit_code == 1
+    assert "The disk is full" in result.stderr
+    kept = result.stderr.split("It is kept as ")[1].split(";")[0]
+    assert nus.load_model(kept).name == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_keeps_what_was_reached(folders: None, model: str):
+    import pty
+
+    leader, follower = pty.openpty()
+    words = ("train", "images", "labels", "-o", "mine", "--base", model, "--steps", 100_000, *QUICK)
+    with start(*words, stderr=follower) as process:
+        os.close(follower)
+        shown = ""
+        while "loss" not in shown:  # the bar tells that the first step is done
+            shown += os.read(leader, 4096).decode()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    os.close(leader)
+    assert process.returncode == 0
+    steps = nus.load_model(Path("mine.safetensors").absolute()).card["steps"]
+    assert 1 <= steps < 100_000
+    assert f"mine.safetensors: {steps} steps" in output

@@ -1,0 +1,266 @@
+"""A run over real files, with a network that knows discs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+import napari_unet_seg as nus
+from napari_unet_seg.errors import DeviceError, InputError, ModelError, SettingsError, WriteError
+from napari_unet_seg.io.batch import FORMATS, Plan, iter_batch, make_folder
+from napari_unet_seg.io.image import open_image
+from napari_unet_seg.io.inputs import find_inputs
+from napari_unet_seg.io.quantities import Quantity, Wishes
+from tests.tiny import discs, tiny_model
+
+if TYPE_CHECKING:
+    from napari_unet_seg.io.summary import Outcome
+
+MICROMETRES = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    return tmp_path
+
+
+def write(path: str, data: np.ndarray | None = None, **metadata: Any) -> np.ndarray:
+    data = discs()[0] if data is None else data
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, data, metadata=metadata or None)
+    return data
+
+
+def plan(*given: str, **options: Any) -> Plan:
+    found = find_inputs(given or ["data"], "out")
+    return Plan(found.sources, Path("out"), **({"summary": found.many} | options))
+
+
+def run(*given: str, **options: Any) -> tuple[Outcome, ...]:
+    return nus.drain(iter_batch(plan(*given, **options), tiny_model(), "cpu"))
+
+
+def names(folder: str) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_a_folder_gives_labels_tables_and_a_contact_sheet(folder):
+    image = write("data/a.ome.tif", axes="YX", **MICROMETRES)
+    write("data/sub/b.tif", discs(seed=1)[0])
+    first, second = run()
+    assert names("out") == [
+        "a.labels.csv",
+        "a.labels.tif",
+        "contact_sheet.png",
+        "images.csv",
+        "nuclei.csv",
+        "sub/b.labels.csv",
+        "sub/b.labels.tif",
+    ]
+    expected = nus.segment(image, tiny_model(), "cpu")
+    np.testing.assert_array_equal(open_image("out/a.labels.tif").data, expected)
+    assert first.nuclei == expected.max() > 5
+    assert first.outputs == (Path("out/a.labels.tif"), Path("out/a.labels.csv"))
+    assert (first.planes, first.megapixels, first.device, first.error) == (1, 128 * 128 / 1e6, "cpu", "")
+    assert first.per_mm2 == pytest.approx(first.nuclei / (64 * 64) * 1e6)
+    assert second.per_mm2 is None
+    assert first.seconds > 0
+    nuclei = pd.read_csv("out/nuclei.csv")
+    assert nuclei.groupby("file").size().to_dict() == {"a.ome.tif": first.nuclei, "sub/b.tif": second.nuclei}
+    assert nuclei["area_um2"].notna().sum() == first.nuclei
+    images = pd.read_csv("out/images.csv")
+    assert images["touching_border"].tolist() == [first.touching_border, second.touching_border]
+
+
+def test_labels_tell_how_they_were_made_and_keep_the_pixel_size(folder):
+    write("data/a.ome.tif", axes="YX", **MICROMETRES)
+    run(wishes=Wishes({"probability": 0.6}))
+    labels = open_image("out/a.labels.tif")
+    assert labels.scale == {"Y": 0.5, "X": 0.5}
+    assert labels.provenance["input"] == "a.ome.tif"
+    assert labels.provenance["model_sha256"] == tiny_model().sha256
+    assert labels.provenance["settings"]["probability"] == 0.6
+
+
+def test_a_single_image_gets_no_tables_over_all(folder):
+    write("data/a.tif")
+    run("data/a.tif")
+    assert names("out") == ["a.labels.csv", "a.labels.tif"]
+
+
+def test_every_format_is_written(folder):
+    write("data/a.tif")
+    (outcome,) = run("data/a.tif", formats=tuple(FORMATS))
+    assert [path.name for path in outcome.outputs] == [f"a{ending}" for ending in FORMATS.values()]
+    assert all(path.exists() for path in outcome.outputs)
+    assert len(json.loads(Path("out/a.labels.geojson").read_text())["features"]) == outcome.nuclei
+    assert set(np.unique(tifffile.imread("out/a.classes.tif"))) == {0, 1, 2}
+
+
+def test_a_bad_file_is_named_and_the_rest_is_finished(folder):
+    write("data/b.tif")
+    Path("data/a.tif").write_bytes(b"II*\0 nothing")
+    write("data/c.ome.tif", np.zeros((2, 32, 32), np.uint8), axes="CYX", Channel={"Name": ["GFP", "RFP"]})
+    write("data/d.tif", np.zeros((16, 16), np.complex64))
+    damaged, good, channels, numbers = run()
+    assert good.nuclei
+    assert "a.tif" in damaged.error
+    assert "2 channels (0: GFP, 1: RFP)" in channels.error
+    assert "complex" in numbers.error
+    assert names("out") == ["b.labels.csv", "b.labels.tif", "contact_sheet.png", "images.csv", "nuclei.csv"]
+    assert pd.read_csv("out/images.csv")["error"].notna().sum() == 3
+
+
+def test_an_unexpected_error_of_a_library_ends_one_image_only(folder, monkeypatch: pytest.MonkeyPatch):
+    write("data/a.tif")
+    write("data/b.tif")
+    real = open_image
+
+    def odd(path: Path) -> Any:
+        if path.name == "a.tif":
+            raise KeyError("no such tag")
+        return real(path)
+
+    monkeypatch.setattr("napari_unet_seg.io.image.open_image", odd)
+    first, second = run()
+    assert first.error == "It failed unexpectedly (KeyError: 'no such tag')."
+    assert second.nuclei
+
+
+def test_existing_results_are_refused_before_any_work_and_replaced_if_wished(folder, monkeypatch: pytest.MonkeyPatch):
+    write("data/a.tif")
+    write("data/b.tif")
+    make_folder(Path("out"))
+    Path("out/a.labels.csv").write_text("mine")
+    first, second = run(summary=False)
+    assert "a.labels.csv exists already" in first.error
+    assert second.nuclei
+    assert Path("out/a.labels.csv").read_text() == "mine"
+    assert not Path("out/a.labels.tif").exists()
+    assert all(not outcome.error for outcome in run(overwrite=True))
+    assert Path("out/a.labels.csv").read_text().startswith("label,")
+    with pytest.raises(WriteError, match=r"nuclei\.csv exists already"):
+        run()
+
+
+def test_labels_are_no_images(folder):
+    write("data/a.tif")
+    run("data/a.tif", formats=("tiff",))
+    Path("out/a.labels.tif").rename("data/renamed.tif")
+    (outcome,) = nus.drain(iter_batch(Plan(find_inputs(["data/renamed.tif"]).sources, Path("out")), tiny_model(), "cpu"))
+    assert "renamed.tif holds labels" in outcome.error
+
+
+def test_stacks_count_outlines_per_plane(folder):
+    stack = np.stack([discs(seed=seed)[0] for seed in range(3)])
+    write("data/a.ome.tif", stack, axes="ZYX")
+    (outcome,) = run("data/a.ome.tif")
+    assert outcome.planes == 3
+    assert outcome.found == f"{outcome.nuclei} outlines in 3 planes"
+    table = pd.read_csv("out/a.labels.csv")
+    assert sorted(table["plane_z"].unique()) == [0, 1, 2]
+    assert table["label"].is_unique
+
+
+def test_channels_are_chosen_and_measured(folder):
+    image, _ = discs()
+    write("data/a.ome.tif", np.stack([image // 2, image]), axes="CYX", Channel={"Name": ["GFP", "DAPI"]})
+    (outcome,) = run("data/a.ome.tif", measure=("GFP", "1"))
+    assert outcome.error == ""
+    labels, table = open_image("out/a.labels.tif").data, pd.read_csv("out/a.labels.csv")
+    assert open_image("out/a.labels.tif").provenance["channel"] == 1
+    assert table["mean_GFP"][0] == pytest.approx((image // 2)[labels == 1].mean())
+    assert table["sum_DAPI"].tolist() == pytest.approx([int(image[labels == label].sum()) for label in table["label"]])
+    assert "score" in table
+
+
+def test_measuring_an_image_without_nuclei_gives_an_empty_table(folder):
+    write("data/a.ome.tif", np.zeros((2, 40, 40), np.uint8), axes="CYX", Channel={"Name": ["GFP", "DAPI"]})
+    (outcome,) = run("data/a.ome.tif", measure=("GFP",))
+    assert outcome.error == ""
+    assert outcome.nuclei == 0
+    assert outcome.warnings == ("A plane has the same intensity everywhere, or nothing finite.", "No nuclei were found.")
+    assert len(pd.read_csv("out/a.labels.csv")) == 0
+
+
+def test_a_missing_channel_is_told_before_the_network_runs(folder):
+    write("data/a.tif")
+    stages = [progress.stage for progress in iter_batch(plan("data/a.tif", measure=("RFP",)), tiny_model(), "cpu")]
+    assert stages == ["Segmenting"]  # only the end of the image; no tile
+
+
+def test_sizes_in_micrometres_need_a_pixel_size_image_by_image(folder):
+    write("data/a.ome.tif", axes="YX", **MICROMETRES)
+    write("data/b.tif")
+    sizes = {"min_area": Quantity(60, True)}
+    known, unknown = run(wishes=Wishes({}, sizes))
+    assert pd.read_csv("out/a.labels.csv")["area"].min() >= 240
+    assert known.error == ""
+    assert "pixel size" in unknown.error
+
+
+def test_progress_counts_images_and_tiles_and_hands_out_results(folder):
+    write("data/a.tif")
+    write("data/b.tif")
+    steps = list(iter_batch(plan(wishes=Wishes({"tile": 64})), tiny_model(), "cpu"))
+    assert [step.total for step in steps] == [2] * len(steps)
+    amounts = [step.done + step.metrics.get("part", 0) for step in steps]
+    assert amounts == sorted(amounts)
+    assert len(amounts) == 2 * (4 + 1)
+    assert {step.stage for step in steps} == {"Segmenting a.tif", "Segmenting b.tif", "Segmenting"}
+    finished = [step.preview for step in steps if step.preview is not None]
+    assert [outcome.source.relative.name for outcome in finished] == ["a.tif", "b.tif"]
+
+
+def test_closing_leaves_what_is_done_and_nothing_unfinished(folder):
+    for name in "abc":
+        write(f"data/{name}.tif")
+    steps = iter_batch(plan(), tiny_model(), "cpu")
+    for step in steps:
+        if step.done == 1 and step.preview is None:
+            steps.close()
+    assert names("out") == ["a.labels.csv", "a.labels.tif"]
+
+
+def test_notices_of_the_reader_reach_the_table(folder):
+    with tifffile.TiffWriter("data/a.tif") as tif:
+        tif.write(discs()[0], metadata=None)
+        tif.write(np.zeros((8, 9), np.float32), metadata=None)
+    (outcome,) = run("data")
+    assert "a.tif holds 2 images of different sizes" in outcome.warnings[0]
+    assert pd.read_csv("out/images.csv")["warnings"][0] == outcome.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "device", "error"),
+    [
+        ({"formats": ("tiff", "bmp")}, None, "cpu", InputError),
+        ({"formats": ()}, None, "cpu", InputError),
+        ({"sources": ()}, None, "cpu", InputError),
+        ({}, "no-such-model", "cpu", ModelError),
+        ({}, None, "abacus", DeviceError),
+        ({"wishes": Wishes({"polarity": "odd"})}, None, "cpu", SettingsError),
+        ({"wishes": Wishes({}, {"min_area": Quantity(9), "max_area": Quantity(3)})}, None, "cpu", SettingsError),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_any_work(folder, options: dict[str, Any], model: str | None, device: str, error: type):
+    write("data/a.tif")
+    made = Plan(**({"sources": plan().sources, "output": Path("out")} | options))
+    with pytest.raises(error):
+        next(iter_batch(made, model or tiny_model(), device))
+    assert not Path("out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(folder):
+    write("data/a.tif")
+    Path("out").write_text("a file")
+    with pytest.raises(WriteError, match="The folder out cannot be made"):
+        run()
