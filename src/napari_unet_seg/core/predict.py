@@ -88,6 +88,7 @@ class Predictor:
         self.model = model
         self.settings = settings or model.defaults
         self.device = choose_device(device)
+        self.dtype: torch.dtype = torch.float32
         self._place()
 
     @property
@@ -148,7 +149,7 @@ class Predictor:
         return notice
 
     def _place(self) -> None:
-        self.dtype: torch.dtype = choose_dtype(self.device.name, self.settings.precision)
+        self.dtype = choose_dtype(self.device.name, self.settings.precision)
         network: UNet = copy.deepcopy(self.model.network).eval().fold()
         with compute_errors("Loading the model"):
             self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
