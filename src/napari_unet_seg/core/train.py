@@ -50,10 +50,8 @@ def iter_train(
 
     Parameters
     ----------
-    images : sequence of ndarray
-        Planes of shape (Y, X), or (Y, X, 3 or 4) for colour; sizes and dtypes may differ.
-    labels : sequence of ndarray of int, shape (Y, X)
-        One integer a nucleus, 0 the ground.
+    images, labels : sequence of ndarray
+        Planes of shape (Y, X), or (Y, X, 3 or 4) for colour, of any real dtype; and integers of shape (Y, X): one a nucleus, 0 the ground.
     known : sequence of ndarray of bool, shape (Y, X), optional
         Where the annotation can be believed; everywhere if not given.
     base : str, Model or None
@@ -83,7 +81,6 @@ def iter_train(
     """
     settings = settings or TrainSettings()
     run = _Training(_prepare_all(images, labels, known), _starting_model(base, network, settings.seed), settings)
-    done = 0
     for done in range(1, settings.steps + 1):
         with compute_errors("Training"):
             metrics = run.step(done)
