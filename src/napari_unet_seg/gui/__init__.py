@@ -1,0 +1,1 @@
+"""The widgets of napari: thin, since all that computes lies in `core`."""

@@ -1,0 +1,142 @@
+"""With which model, and on which device: rows that are filled in beside the window, since that needs torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+
+from napari_unet_seg.errors import ModelError
+from napari_unet_seg.gui.editors import Choice, Hint
+from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.job import Job
+from napari_unet_seg.gui.surroundings import Surroundings, look_around
+from napari_unet_seg.settings import DEVICES
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QStandardItemModel
+
+
+BUNDLED = "nuclei"
+LOOKING = "Looking for a GPU …"
+NO_MODEL = "No model is installed; install napari-unet-seg again, which brings one."
+_TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple Metal)", "cpu": "CPU"}
+_MODEL_TIP = "What finds the nuclei. “nuclei” comes with the plugin: fluorescence, stained tissue and dark nuclei on a bright ground."
+_DEVICE_TIP = "Where to compute. Automatic takes the graphics processor (GPU) if there is one, which is many times faster than the CPU."
+
+
+class EnginePicker(QObject):
+    """The rows "Model" and "Device", with the reason for the device in one line.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Owner of the editors.
+    """
+
+    changed = Signal()
+    learned = Signal(object)
+    """The `SegmentSettings` that suit the chosen model."""
+    failed = Signal(object)
+    """The exception for which nothing could be found out."""
+
+    def __init__(self, parent: QWidget) -> None:
+        """Make the editors; `refresh` fills them."""
+        super().__init__(parent)
+        self._looked_into = ""
+        self._known: Surroundings | None = None
+        self.model_box, self.device_box = Choice(parent), Choice(parent)
+        self.model_label, self.device_label, self.reason = QLabel("Model", parent), QLabel("Device", parent), Hint(parent)
+        self._dress()
+        self._job = Job(self)
+        self._job.returned.connect(self._learn)
+        self._job.failed.connect(self._fail)
+        self._job.finished.connect(self._look_again)
+        self.model_box.currentIndexChanged.connect(self._choose_model)
+        self.device_box.currentIndexChanged.connect(self._choose_device)
+
+    def add_rows(self, layout: QFormLayout) -> None:
+        """Place the rows in a form."""
+        layout.addRow(self.model_label, self.model_box)
+        layout.addRow(self.device_label, self.device_box)
+        layout.addRow("", self.reason)
+
+    @property
+    def model(self) -> str:
+        """Name of the chosen model; empty when there is none."""
+        return self.model_box.currentText()
+
+    @property
+    def device(self) -> str:
+        """The chosen device, as the engine calls it."""
+        return str(self.device_box.currentData())
+
+    @property
+    def looking(self) -> bool:
+        """Whether it is being found out what there is."""
+        return self._job.running
+
+    def refresh(self) -> None:
+        """Find out again which models and devices there are."""
+        if self._job.start(look_around(self.model)):
+            self._looked_into = self.model
+
+    def _dress(self) -> None:
+        self.model_box.addItem(BUNDLED)
+        for name in DEVICES:
+            self.device_box.addItem(_TITLES[name], name)
+        self.reason.setText(LOOKING)
+        rows = ((self.model_label, self.model_box, _MODEL_TIP), (self.device_label, self.device_box, _DEVICE_TIP))
+        for label, box, tip in rows:
+            label.setBuddy(box)
+            label.setToolTip(tooltip(tip))
+            box.setToolTip(tooltip(tip))
+            box.setAccessibleName(label.text())
+
+    def _learn(self, known: Surroundings) -> None:
+        self._known = known
+        chosen = self.model
+        self.model_box.blockSignals(True)
+        self.model_box.clear()
+        self.model_box.addItems(list(known.models))
+        self.model_box.setCurrentIndex(max(self.model_box.findText(chosen), min(0, len(known.models) - 1)))
+        self.model_box.blockSignals(False)
+        self._looked_into = known.model
+        self.model_box.setToolTip(tooltip(f"{_MODEL_TIP} {known.about}" if known.models else NO_MODEL))
+        self._show_devices(known)
+        if not known.models:
+            self.failed.emit(ModelError(NO_MODEL))
+        elif known.model == self.model:
+            self.learned.emit(known.defaults)
+        self.changed.emit()
+
+    def _show_devices(self, known: Surroundings) -> None:
+        items = cast("QStandardItemModel", self.device_box.model())
+        for index, name in enumerate(DEVICES):
+            note, item = known.devices[name], items.item(index)
+            if item is not None:
+                item.setEnabled(note.available)
+            self.device_box.setItemData(index, tooltip(note.reason), Qt.ItemDataRole.ToolTipRole)
+        self._show_reason()
+
+    def _show_reason(self) -> None:
+        if self._known is not None:
+            self.reason.setText(self._known.devices[self.device].reason)
+
+    def _fail(self, error: BaseException) -> None:
+        self._looked_into = self.model  # trying again by itself would fail again
+        self.reason.setText("It is not known what this computer can do.")
+        self.failed.emit(error)
+
+    def _look_again(self) -> None:
+        if self.model and self.model != self._looked_into:
+            self.refresh()
+
+    def _choose_model(self, index: int = 0) -> None:
+        self.refresh()
+        self.changed.emit()
+
+    def _choose_device(self, index: int = 0) -> None:
+        self._show_reason()
+        self.changed.emit()

@@ -1,0 +1,141 @@
+"""Which image, and which of its channels: rows that follow the viewer's layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+
+from napari_unet_seg.gui.editors import Choice, Hint
+from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.layers import Channel, describe, layer_axes, layer_channels
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+NO_IMAGE = "Open an image to begin: drop a file onto the window, or take one from File › Open Sample."
+_IMAGE_TIP = "The image whose nuclei are outlined. It is never changed."
+_CHANNEL_TIP = (
+    "The channel that shows the nuclei, such as DAPI or Hoechst. If the images along this axis are no channels but planes of a stack or "
+    "a series, choose “each plane”: they are then segmented one by one."
+)
+EACH_PLANE = "none: segment each plane"
+
+
+class ImagePicker(QObject):
+    """The rows "Image" and "Channel".
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its image layers are offered; one that is chosen stays chosen as long as it is there.
+    parent : QWidget
+        Owner of the editors.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
+        """Make the editors and follow the layers."""
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layers: list[Image] = []
+        self._channels: list[Channel | None] = []
+        self.image_box, self.channel_box = Choice(parent), Choice(parent)
+        self.image_label, self.channel_label, self.about = QLabel("Image", parent), QLabel("Channel", parent), Hint(parent)
+        self._dress()
+        self.image_box.currentIndexChanged.connect(self._show_layer)
+        self.channel_box.currentIndexChanged.connect(self._tell)
+        for emitter in _emitters(viewer):
+            emitter.connect(self.refresh)
+        self.refresh()
+
+    def add_rows(self, layout: QFormLayout) -> None:
+        """Place the rows in a form."""
+        layout.addRow(self.image_label, self.image_box)
+        layout.addRow("", self.about)
+        layout.addRow(self.channel_label, self.channel_box)
+
+    def disconnect_viewer(self) -> None:
+        """Follow the viewer no longer; it may live on when the editors are gone."""
+        for emitter in _emitters(self._viewer):
+            emitter.disconnect(self.refresh)
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer; None when there is none."""
+        index = self.image_box.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @property
+    def channel(self) -> Channel | None:
+        """The chosen channel; None when each plane is segmented."""
+        index = self.channel_box.currentIndex()
+        return self._channels[index] if 0 <= index < len(self._channels) else None
+
+    def refresh(self, event: object = None) -> None:
+        """Offer the image layers that there are, topmost first as in the layer list, and keep the choice."""
+        chosen = self.layer
+        self._layers = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
+        self.image_box.blockSignals(True)
+        self.image_box.clear()
+        self.image_box.addItems([layer.name for layer in self._layers])
+        for index, layer in enumerate(self._layers):
+            self.image_box.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
+        kept = chosen in self._layers
+        self.image_box.setCurrentIndex(self._layers.index(chosen) if kept else self._preferred())
+        self.image_box.blockSignals(False)
+        self.image_box.setEnabled(bool(self._layers))
+        self.image_box.setToolTip(tooltip(f"{self.layer.name}: {_IMAGE_TIP}" if self.layer is not None else NO_IMAGE))
+        if not kept or chosen is None:
+            self._show_layer()
+
+    def _dress(self) -> None:
+        self.image_box.setPlaceholderText("no image open")
+        self.image_box.setAccessibleName("Image")
+        self.channel_box.setAccessibleName("Channel")
+        self.image_label.setBuddy(self.image_box)
+        self.channel_label.setBuddy(self.channel_box)
+        for widget in (self.channel_label, self.channel_box):
+            widget.setToolTip(tooltip(_CHANNEL_TIP))
+        self.image_label.setToolTip(tooltip(_IMAGE_TIP))
+
+    def _preferred(self) -> int:
+        """Return the layer that is active in the list, else the topmost."""
+        active = self._viewer.layers.selection.active
+        return self._layers.index(active) if active in self._layers else min(0, len(self._layers) - 1)
+
+    def _show_layer(self, index: int = 0) -> None:
+        layer = self.layer
+        self.about.setText(NO_IMAGE if layer is None else describe(layer))
+        self.image_box.setToolTip(tooltip(NO_IMAGE if layer is None else f"{layer.name}: {_IMAGE_TIP}"))
+        self._show_channels(layer)
+        self.changed.emit()
+
+    def _show_channels(self, layer: Image | None) -> None:
+        found = [] if layer is None else layer_channels(layer)
+        named = layer is not None and "C" in layer_axes(layer)
+        self._channels = [*([] if named or not found else [None]), *found]
+        self.channel_box.blockSignals(True)
+        self.channel_box.clear()
+        self.channel_box.addItems([EACH_PLANE if channel is None else channel.title for channel in self._channels])
+        self.channel_box.setCurrentIndex(self._shown_channel(layer, found) if named else min(0, len(found) - 1))
+        self.channel_box.blockSignals(False)
+        for widget in (self.channel_label, self.channel_box):
+            widget.setVisible(len(self._channels) > 1)
+
+    def _shown_channel(self, layer: Any, channels: list[Channel]) -> int:
+        """Return the channel at which the viewer's slider stands."""
+        axis = self._viewer.dims.ndim - layer.ndim + channels[0].axis
+        step = self._viewer.dims.current_step
+        return min(int(step[axis]), len(channels) - 1) if 0 <= axis < len(step) else 0
+
+    def _tell(self, index: int = 0) -> None:
+        self.changed.emit()
+
+
+def _emitters(viewer: Viewer) -> tuple[Any, ...]:
+    events = viewer.layers.events
+    return events.inserted, events.removed, events.reordered, events.renamed

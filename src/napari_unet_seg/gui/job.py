@@ -1,0 +1,152 @@
+"""The only thread code: one generator of `Progress` at a time runs beside the window.
+
+The thread knows nothing of Qt. It leaves its reports in a queue and its result in a future, and a timer of the window looks there; so a
+widget may be deleted at any time, and every exception (superqt's worker swallows RuntimeError) comes out of the future.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+
+if TYPE_CHECKING:
+    from napari_unet_seg.progress import Progress, Steps
+
+POLL_MS = 30
+"""How often the window looks for news: seen as at once, and too rare to cost the job anything."""
+
+
+class Job(QObject):
+    """Runs generators in a thread, one at a time, and tells the window about them.
+
+    After each start exactly one of `returned`, `failed` and `cancelled` is emitted, and then always `finished`. All signals come on the
+    thread of the window. A job that is deleted, or whose program quits, is cancelled.
+
+    Parameters
+    ----------
+    parent : QObject
+        Its owner, with which it is deleted.
+    """
+
+    progressed = Signal(object)
+    """The newest `Progress`, and every one that has a notice."""
+    returned = Signal(object)
+    """What the generator returned."""
+    failed = Signal(object)
+    """The exception that the generator raised."""
+    cancelled = Signal()
+    finished = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        """Prepare; no thread is made before the first start."""
+        super().__init__(parent)
+        self._reports: deque[Progress] = deque()
+        self._future: Future[Any] | None = None
+        self._polling = False
+        self._stop = stop = threading.Event()
+        self._timer = QTimer(self)
+        self._timer.destroyed.connect(lambda *_: stop.set())  # not of self, whose own signal is cut off when Python deletes it
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.cancel)
+
+    @property
+    def running(self) -> bool:
+        """Whether a generator runs, or has ended and not been told of yet."""
+        return self._future is not None
+
+    def start(self, steps: Steps[Any]) -> bool:
+        """Run a generator in a thread.
+
+        Parameters
+        ----------
+        steps : generator
+            Yields `Progress`. Even its first line runs in the thread.
+
+        Returns
+        -------
+        bool
+            False when one runs already: then nothing happens.
+        """
+        if self.running:
+            return False
+        self._stop.clear()
+        self._reports.clear()
+        # A thread for each run, so that none idles; the future keeps whatever is raised.
+        executor = ThreadPoolExecutor(1, thread_name_prefix="napari-unet-seg")
+        self._future = executor.submit(_run, steps, self._stop, self._reports)
+        executor.shutdown(wait=False)
+        self._timer.start()
+        return True
+
+    def cancel(self) -> None:
+        """End the generator at its next step; `cancelled` tells when it has ended."""
+        self._stop.set()
+
+    def _poll(self) -> None:
+        if self._polling:  # napari's progress bar lets events in while it is drawn, this timer's among them
+            return
+        self._polling = True
+        try:
+            self._tell()
+        finally:
+            self._polling = False
+
+    def _tell(self) -> None:
+        if self._future is None:
+            return
+        done = self._future.done()  # asked before the reports are taken, so that none is left behind
+        reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        for report in reports:
+            if report.notice or report is reports[-1]:
+                self.progressed.emit(report)
+        if done:
+            self._end(self._future)
+
+    def _end(self, future: Future[Any]) -> None:
+        self._timer.stop()
+        self._future = None
+        error = future.exception()
+        if error is None:
+            self.returned.emit(future.result())
+        elif isinstance(error, CancelledError):
+            self.cancelled.emit()
+        else:
+            self.failed.emit(error)
+        self.finished.emit()
+
+
+def _run(steps: Steps[Any], stop: threading.Event, reports: deque[Progress]) -> Any:
+    """Go through the steps in the thread; `CancelledError` when asked to stop."""
+    with closing(steps), _small_collections():
+        while not stop.is_set():
+            try:
+                reports.append(next(steps))
+            except StopIteration as end:
+                if stop.is_set():
+                    break
+                return end.value
+    raise CancelledError
+
+
+@contextmanager
+def _small_collections() -> Iterator[None]:
+    """Keep Python's garbage collector from going through all of napari.
+
+    A job that makes many small objects sets off full collections, each of which holds Python's lock while it visits the several hundred
+    thousand objects of a viewer: the window stood still for half a second. Objects that are there already are left out meanwhile.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

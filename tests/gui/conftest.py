@@ -1,0 +1,157 @@
+"""A viewer with the widget, and runs that a test holds in its hand instead of the network's."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_unet_seg.gui import engine_picker, segment_widget
+from napari_unet_seg.gui.request import Content, Outcome
+from napari_unet_seg.gui.segment_widget import SegmentWidget
+from napari_unet_seg.gui.surroundings import DeviceNote, Surroundings
+from napari_unet_seg.progress import Progress
+from napari_unet_seg.settings import SegmentSettings
+
+WAIT_MS = 20_000
+
+
+def squares(shape=(64, 64), count=3, value=1):
+    """Labels with `count` squares of 8 x 8 pixels on the first plane."""
+    labels = np.zeros(shape, np.int32)
+    for number in range(count):
+        labels[(0,) * (len(shape) - 2)][4:12, 4 + 12 * number : 12 + 12 * number] = number + value
+    return labels
+
+
+def outcome(labels, previous=None, polarity="bright", seconds=0.5, **provenance):
+    """What a run that found `labels` gives."""
+    numbers = np.unique(labels[labels > 0])
+    features = pd.DataFrame({"label": numbers, "area": np.bincount(labels.ravel())[numbers].astype(float), "index": numbers})
+    content = Content(labels, features)
+    made_by = {"model": "tiny", "limits": [{"low": 0.0, "high": 1.0, "polarity": polarity}], **provenance}
+    return Outcome(content, made_by, content.fingerprint(), previous, seconds)
+
+
+@dataclass
+class Runs:
+    """Stands for the engine: each run waits until the test lets it go on, and ends as the test says."""
+
+    requests: list = field(default_factory=list)
+    go: threading.Event = field(default_factory=threading.Event)
+    steps: int = 2
+    error: BaseException | None = None
+    count: int = 3
+    notice: str = ""
+    closed: threading.Event = field(default_factory=threading.Event)
+    began: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, request):
+        self.requests.append(request)
+        return self._steps(request)
+
+    def _steps(self, request):
+        try:
+            for step in range(1, self.steps + 1):
+                yield Progress("Segmenting", step, self.steps, notice=self.notice)
+                self.began.set()
+                assert self.go.wait(10)
+            if self.error is not None:
+                raise self.error
+            source = request.source
+            sizes = [n for n, axis in zip(np.shape(source.data), source.axes, strict=True) if axis not in "CS"]
+            previous = request.previous.fingerprint() if request.previous else None
+            return outcome(source.arrange(squares(tuple(sizes), self.count)), previous, input=source.name)
+        finally:
+            self.closed.set()
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Replace the engine; runs go through without waiting unless the test clears `go`."""
+    runs = Runs()
+    runs.go.set()
+    monkeypatch.setattr(segment_widget, "segment_steps", runs)
+    yield runs
+    runs.go.set()
+
+
+SURROUNDINGS = Surroundings(
+    models=("nuclei", "mine"),
+    devices={
+        "auto": DeviceNote(True, "No GPU is used: there is none."),
+        "cuda": DeviceNote(False, "There is no CUDA."),
+        "mps": DeviceNote(False, "This is no Mac."),
+        "cpu": DeviceNote(True, "Computes on the CPU."),
+    },
+    model="nuclei",
+    defaults=SegmentSettings(),
+    about="nuclei-v1.",
+)
+
+
+@pytest.fixture
+def surroundings(monkeypatch):
+    """Replace the look at this machine, which would load torch: a list of what each look finds, the last again and again."""
+    found = [SURROUNDINGS]
+
+    def look(model):
+        yield Progress("Looking", 0, 0)
+        known = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(known, BaseException):
+            raise known
+        return known
+
+    monkeypatch.setattr(engine_picker, "look_around", look)
+    return found
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    """A viewer as plugins get it: private names and other threads are refused."""
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def widget(viewer, surroundings):
+    """The widget, docked."""
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Segment nuclei")
+    return widget
+
+
+@pytest.fixture
+def image(viewer):
+    return viewer.add_image(np.zeros((64, 64), np.uint16), name="dapi", scale=(0.5, 0.5), units=("um", "um"))
+
+
+@pytest.fixture
+def run(runs, qtbot):
+    """Press Segment and wait for the end."""
+
+    def press(widget):
+        with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+            widget.run_button.click()
+
+    return press
+
+
+def buttons(widget):
+    return widget.run_button.isEnabled(), widget.cancel_button.isEnabled()
+
+
+READY, RUNNING, IDLE = (True, False), (False, True), (False, False)
+
+
+def begin(widget, runs, qtbot):
+    """Press Segment and wait until the run is under way; it waits for `runs.go`."""
+    runs.go.clear()
+    widget.run_button.click()
+    qtbot.waitUntil(runs.began.is_set, timeout=WAIT_MS)
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
