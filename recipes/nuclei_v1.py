@@ -27,7 +27,7 @@ import napari_unet_seg as nus
 SETTINGS = nus.TrainSettings(steps=8000, seed=1, batch=8, patch=256, learning_rate=2e-3)
 NETWORK = nus.NetworkSettings(width=16, depth=4)
 VALIDATION_FOLD = "0"
-PROBABILITIES, SPLITTINGS = (0.4, 0.45, 0.5, 0.55, 0.6), (0.3, 0.4, 0.5, 0.6)
+PROBABILITIES, SPLITTINGS = (0.5, 0.55, 0.6, 0.65), (0.3, 0.35, 0.4, 0.5)
 CARD: dict[str, Any] = {
     "name": "nuclei-v1",
     "title": "Nuclei in fluorescence, stained sections and bright field",

@@ -17,6 +17,11 @@ GOAL = {"fluorescence": 0.80, "all": 0.70}
 """Pooled AP at IoU 0.5 on the fold that the model never saw."""
 
 
+def fold_0(data_dir):
+    with (data_dir / "dsb2018" / "index.csv").open() as index:
+        return [row for row in csv.DictReader(index) if row["fold"] == "0"]
+
+
 @pytest.fixture(scope="module")
 def model():
     return nus.load_model("nuclei")
@@ -36,12 +41,11 @@ def test_says_what_it_is(model):
 def test_is_as_accurate_as_promised_on_images_it_never_saw(model, data_dir):
     folder = data_dir / "dsb2018"
     scores = defaultdict(list)
-    for row in csv.DictReader((folder / "index.csv").open()):
-        if row["fold"] == "0":
-            image, truth = (imread(folder / part / f"{row['id']}.png") for part in ("images", "masks"))
-            score = nus.evaluate(truth, nus.segment(image, model, "cpu"))
-            scores[row["modality"]].append(score)
-            scores["all"].append(score)
+    for row in fold_0(data_dir):
+        image, truth = (imread(folder / part / f"{row['id']}.png") for part in ("images", "masks"))
+        score = nus.evaluate(truth, nus.segment(image, model, "cpu"))
+        scores[row["modality"]].append(score)
+        scores["all"].append(score)
     for modality, goal in GOAL.items():
         first, *rest = scores[modality]
         assert sum(rest, first).ap(0.5) >= goal, modality
@@ -66,8 +70,7 @@ def test_sees_at_most_one_nucleus_a_megapixel_in_noise(model, name):
 @pytest.mark.parametrize("tile", [240, 512])
 def test_labels_do_not_depend_on_the_tile(model, data_dir, tile):
     """On a trained network of the bundled depth, whose halo is the longest: the first 520 x 696 image of the fold."""
-    rows = csv.DictReader((data_dir / "dsb2018" / "index.csv").open())
-    name = next(row["id"] for row in rows if row["fold"] == "0" and row["width"] == "696")
+    name = next(row["id"] for row in fold_0(data_dir) if row["width"] == "696")
     image = imread(data_dir / "dsb2018" / "images" / f"{name}.png")
     whole, tiled = (nus.segment(image, model, "cpu", settings=nus.SegmentSettings(tile=edge)) for edge in (1024, tile))
     assert whole.max() > 20

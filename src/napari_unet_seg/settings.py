@@ -143,16 +143,16 @@ class NetworkSettings(Checked):
 class SegmentSettings(Checked):
     """How an image becomes labels."""
 
-    probability: Annotated[float, {"min": 0.01, "max": 0.99, "step": 0.01, "label": "Probability"}] = 0.5
+    probability: Annotated[float, {"min": 0.01, "max": 0.99, "step": 0.01, "label": "Probability"}] = 0.55
     """A pixel belongs to a nucleus when its probability is at least this; lower draws larger nuclei and finds fainter ones."""
-    splitting: Annotated[float, {"min": 0.05, "max": 0.95, "step": 0.05, "label": "Splitting"}] = 0.4
+    splitting: Annotated[float, {"min": 0.05, "max": 0.95, "step": 0.05, "label": "Splitting"}] = 0.3
     """How readily touching nuclei are split: a nucleus needs a core whose distance map is above this; higher splits more."""
     min_area: Annotated[int, {"min": 0, "max": 10_000_000, "label": "Smallest area (px²)"}] = 20
     """Smaller nuclei are dropped: the smallest real nuclei of DSB 2018 have about 20 px²."""
     max_area: Annotated[int, {"min": 0, "max": 1_000_000_000, "label": "Largest area (px²)"}] = 0
     """Larger nuclei are dropped; 0 keeps them all."""
     diameter: Annotated[float, {"min": 0.0, "max": 10_000.0, "step": 1.0, "label": "Diameter (px)"}] = 0.0
-    """Typical diameter of the nuclei in pixels: the image is rescaled so that they have the size the model knows; 0 is automatic."""
+    """Typical diameter of the nuclei in pixels: the image is rescaled so that they have the size the model knows; 0 leaves it as it is."""
     fill_holes: Annotated[bool, {"label": "Fill holes"}] = True
     """Holes inside a nucleus become part of it."""
     exclude_border: Annotated[bool, {"label": "Exclude border"}] = False

@@ -46,7 +46,7 @@ def test_show_prints_the_card_and_every_layer(run: Run):
     assert facts["name"] == "nuclei-v1"
     assert facts["sha256"] == nus.load_model("nuclei").sha256
     assert facts["data"] == "images 1, 2"
-    assert "probability 0.5" in facts["settings"]
+    assert "probability 0.55" in facts["settings"]
     layers = lines[lines.index("") + 2 :]
     counted = sum(int(line.split()[-1].replace(",", "")) for line in layers)
     total = sum(parameter.numel() for parameter in tiny_model().network.parameters())

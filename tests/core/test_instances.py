@@ -76,11 +76,16 @@ def test_probability_is_a_setting():
     assert widths == {0.05: 4, 0.5: 2, 0.8: 1, 0.81: 0}  # a pixel at the probability belongs to the nucleus
 
 
-def test_parts_without_a_core_are_nuclei():
+def test_parts_without_a_core_are_nuclei_if_their_distance_rises_as_that_of_one():
     maps = maps_of([(10, 10, 8), (10, 24, 8), (30, 20, 6)], (40, 40))
-    maps[-1, 22:] = 0.01  # the third has no core, and is not lost beside two that have
-    assert instances(maps).max() == 3
-    assert instances(maps)[30, 20] == 3
+    high = SegmentSettings(splitting=0.6)
+    maps[-1, 22:] = 0.45  # the third has no core at this level, and is not lost beside two that have
+    assert instances(maps, high).max() == 3
+    assert instances(maps, high)[30, 20] == 3
+    maps[-1, 22:] = 0.1
+    assert instances(maps, high).max() == 2
+    assert instances(maps, high)[30, 20] == 0
+    assert instances(maps, SegmentSettings(splitting=0.05))[30, 20] > 0, "whoever lowers the level means it"
 
 
 def test_a_core_is_no_nucleus_outside_the_mask():
@@ -108,11 +113,11 @@ def test_small_and_narrow_planes(shape):
 
 
 def test_more_than_65535_nuclei():
-    mask = np.zeros((560, 560), bool)
-    mask[::2, ::2] = True
+    mask = np.kron(np.ones((280, 280), bool), np.pad(np.ones((3, 3), bool), (0, 1)))  # 3 x 3 pixels each
     labels = instances(masks_to_maps(mask), ALL)
     assert labels.max() == 280 * 280 > 65_535
-    np.testing.assert_array_equal(labels[mask], np.arange(1, 280 * 280 + 1))
+    np.testing.assert_array_equal(labels[::4, ::4].ravel(), np.arange(1, 280 * 280 + 1))
+    np.testing.assert_array_equal(labels > 0, mask)
 
 
 # -- ground truth in, ground truth out -------------------------------------------------------------------------------------------------
@@ -215,10 +220,10 @@ def test_filling_is_a_setting():
 
 
 def test_a_speck_in_a_hole_does_not_keep_it_open():
-    mask = np.ones((11, 11))
-    mask[3:8, 3:8] = 0
-    mask[5, 5] = 1
-    assert (instances(masks_to_maps(mask), SegmentSettings(min_area=5)) == 1).all()
+    mask = np.ones((13, 13))
+    mask[3:10, 3:10] = 0
+    mask[5:8, 5:8] = 1
+    assert (instances(masks_to_maps(mask), SegmentSettings(min_area=10)) == 1).all()
     assert instances(masks_to_maps(mask), ALL).max() == 2
 
 

@@ -11,7 +11,7 @@ import zarr
 
 import napari_unet_seg as nus
 from napari_unet_seg.core import segment as segment_module
-from napari_unet_seg.errors import ComputeError, InputError, UnetSegError
+from napari_unet_seg.errors import ComputeError, InputError, ModelError, UnetSegError
 from tests.tiny import discs, tiny_model
 
 REAL_DTYPES = ["?", "u1", "i1", "<u2", ">u2", "<i2", ">i4", "<u4", "<i8", "<u8", "<f2", ">f4", "<f8", ">f8"]
@@ -180,6 +180,15 @@ def test_a_runtime_error_anywhere_becomes_one_of_ours(monkeypatch):
     monkeypatch.setattr(segment_module, "instances", broken)
     with pytest.raises(ComputeError, match="a chunk is damaged"):
         segment(np.zeros((64, 64)))
+
+
+def test_a_model_without_a_distance_map_is_refused():
+    """Its last map is a class, and would be taken for the distance without a word."""
+    from napari_unet_seg.core.unet import UNet
+
+    model = nus.Model(UNet(nus.NetworkSettings(width=4, depth=1, distance=False)).eval(), name="classes")
+    with pytest.raises(ModelError, match="'classes' predicts classes without a distance map"):
+        nus.segment(np.zeros((32, 32)), model, "cpu")
 
 
 def test_class_map_agrees_with_the_labels():

@@ -17,7 +17,7 @@ from napari_unet_seg.core.instances import classes, instances
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
-from napari_unet_seg.errors import InputError
+from napari_unet_seg.errors import InputError, ModelError
 from napari_unet_seg.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def iter_segment(
     array = as_array(image)
     layout = resolve_axes(array, axes, channel)
     predictor = Predictor(load_model(model), device, settings)
+    if not predictor.model.settings.distance:
+        raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
     labels = np.zeros(layout.labels_shape, np.int32)
     class_map = np.zeros(layout.labels_shape, np.uint8)
     tables: list[pd.DataFrame] = []
