@@ -1,8 +1,8 @@
 """Which mixture of red, green and blue tells nuclei from their surroundings best in stained sections.
 
-    python benchmarks/colour.py DATA/dsb2018
+    python -m benchmarks.colour DATA/dsb2018
 
-Prints, over the sections of folds 1 to 4, the area under the receiver operating characteristic of single pixels: the chance that a pixel of a
+Prints, over the sections of folds 1 to 4, the area under the receiver operating characteristic of pixels: the chance that a pixel of a
 nucleus is darker than one beside it. `napari_unet_seg.core.normalize.STAIN_MIX` is the winner.
 """
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.dsb2018 import markdown, read_fold
 from scipy.stats import rankdata
 from skimage.color import rgb2hed
+
+from benchmarks.dsb2018 import markdown, read_fold
 
 MIXTURES = {
     "luminance": (0.299, 0.587, 0.114),

@@ -1,6 +1,6 @@
 """Compare decoders: the same maps, several ways to make labels of them.
 
-    python benchmarks/decoders.py DATA/dsb2018 [--model nuclei] [--fold 0]
+    python -m benchmarks.decoders DATA/dsb2018 [--model nuclei] [--fold 0]
 
 Prints accuracy on the fold (pooled over all modalities) and the time of decoding alone. The one kept is `napari_unet_seg.instances`.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.dsb2018 import Annotated, markdown, read_fold
 from scipy import ndimage
 from skimage.segmentation import watershed
 
 import napari_unet_seg as nus
+from benchmarks.dsb2018 import Annotated, markdown, read_fold
 from napari_unet_seg.core.instances import fill_holes, select
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor

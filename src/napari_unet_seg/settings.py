@@ -152,7 +152,8 @@ class SegmentSettings(Checked):
     max_area: Annotated[int, {"min": 0, "max": 1_000_000_000, "label": "Largest area (px²)"}] = 0
     """Larger nuclei are dropped; 0 keeps them all."""
     diameter: Annotated[float, {"min": 0.0, "max": 10_000.0, "step": 1.0, "label": "Diameter (px)"}] = 0.0
-    """Typical diameter of the nuclei in pixels: the image is rescaled so that they have the size the model knows; 0 leaves it as it is."""
+    """Typical diameter of the nuclei in pixels: the image is rescaled so that they have the size the model knows; 0 is automatic, and
+    rescales only images of very large nuclei."""
     fill_holes: Annotated[bool, {"label": "Fill holes"}] = True
     """Holes inside a nucleus become part of it."""
     exclude_border: Annotated[bool, {"label": "Exclude border"}] = False

@@ -157,6 +157,45 @@ def test_closing_cancels_at_the_next_tile(monkeypatch):
     assert len(runs) == 1
 
 
+def enlarged(factor, **options):
+    image, truth = discs(**options)
+    block = np.ones((factor, factor), int)
+    return np.kron(image, block).astype(image.dtype), np.kron(truth, block).astype(np.int32)
+
+
+def test_very_large_nuclei_are_found_at_a_smaller_scale_with_one_notice():
+    image, truth = enlarged(5, shape=(96, 96), count=8, seed=1)
+    seen = []
+    result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu"), seen.append)
+    assert nus.evaluate(truth, result.labels).ap(0.7) == 1
+    assert result.provenance["diameter"] == pytest.approx(5 * 17, rel=0.3)
+    assert [progress.notice.split(":")[1] for progress in seen if progress.notice] == [
+        " the image was reduced to the size the model knows."
+    ]
+
+
+def test_nuclei_of_known_size_and_a_given_diameter_are_left_alone():
+    image, _ = discs((96, 96))
+    for settings, diameter in ((None, 0), (nus.SegmentSettings(diameter=20), 20)):
+        result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu", settings=settings))
+        assert result.provenance["diameter"] == diameter
+
+
+def test_the_middle_plane_decides_on_the_scale_of_a_stack():
+    image, truth = enlarged(5, shape=(96, 96), count=8, seed=1)
+    small, small_truth = discs(image.shape, count=60, seed=1)
+    stacks = {"large": [small, image, small], "small": [image, small, image]}
+    results = {name: nus.drain(nus.iter_segment(np.stack(planes), tiny_model(), "cpu")) for name, planes in stacks.items()}
+    assert nus.evaluate(truth, results["large"].labels[1]).ap(0.5) == 1
+    assert results["large"].provenance["diameter"] > 50
+    assert results["small"].provenance["diameter"] == 0
+    for name, result in results.items():
+        order = [int(plane[plane > 0].min()) for plane in result.labels if plane.any()]
+        assert order == sorted(order), name
+        assert result.labels.max() == result.count
+    assert nus.evaluate(small_truth, results["small"].labels[1]).ap(0.5) > 0.9
+
+
 def test_provenance_says_what_made_the_labels_and_can_be_stored():
     image, _ = discs((96, 96))
     settings = nus.SegmentSettings(probability=0.4, tile=64)

@@ -47,7 +47,7 @@ class SegmentOptions:
     splitting: Annotated[float | None, setting(SegmentSettings, "splitting", _NUCLEI)] = None
     min_area: Annotated[str, _option(metavar="20px2|8um2", help="Smaller nuclei are dropped.", panel=_NUCLEI)] = ""
     max_area: Annotated[str, _option(metavar="900px2|360um2", help="Larger nuclei are dropped; 0 keeps them all.", panel=_NUCLEI)] = ""
-    diameter: Annotated[str, _option(metavar="0|12px|8um", help="Typical diameter of the nuclei; 0 leaves the image as it is.", panel=_NUCLEI)] = ""
+    diameter: Annotated[str, _option(metavar="0|12px|8um", help="Typical diameter of the nuclei; 0 is automatic.", panel=_NUCLEI)] = ""
     fill_holes: Annotated[bool | None, setting(SegmentSettings, "fill_holes", _NUCLEI)] = None
     exclude_border: Annotated[bool | None, setting(SegmentSettings, "exclude_border", _NUCLEI)] = None
     limits: Annotated[str, _option(metavar="auto|LOW,HIGH", help="Intensities that become black and white.", panel=_NUCLEI)] = ""

@@ -89,12 +89,18 @@ class Predictor:
         self.settings = settings or model.defaults
         self.device = choose_device(device)
         self.dtype: torch.dtype = torch.float32
+        self.diameter = self.settings.diameter
         self._place()
 
     @property
     def halo(self) -> int:
         """Receptive radius of the network, in pixels."""
         return receptive_radius(self.model.settings)
+
+    @property
+    def known_diameter(self) -> float:
+        """Diameter in pixels of the nuclei that the model was trained on; 0 if its card does not say."""
+        return float(self.model.card.get("diameter", 0))
 
     def iter_maps(self, plane: Any, limits: Limits) -> Steps[Maps]:
         """Predict the maps of a plane, tile by tile.
@@ -155,7 +161,7 @@ class Predictor:
             self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
 
     def _iter_scaled(self, plane: Any, limits: Limits, tile: int) -> Steps[Maps]:
-        """Rescale the plane to the diameter that the model knows, if it is given, and the maps back."""
+        """Rescale the plane from `self.diameter` to the diameter that the model knows, and the maps back."""
         shape = (int(plane.shape[0]), int(plane.shape[1]))
         factor = self._factor()
         if abs(factor - 1) < SAME_SCALE:
@@ -166,8 +172,7 @@ class Predictor:
         return resize(maps.astype(np.float32), shape).astype(np.float16)
 
     def _factor(self) -> float:
-        known = float(self.model.card.get("diameter", 0))
-        return known / self.settings.diameter if known and self.settings.diameter else 1.0
+        return self.known_diameter / self.diameter if self.known_diameter and self.diameter else 1.0
 
     def _iter_tiles(self, source: _Source, tile: int) -> Steps[Maps]:
         multiple = int(2**self.model.settings.depth)

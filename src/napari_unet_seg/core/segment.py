@@ -17,6 +17,7 @@ from napari_unet_seg.core.instances import classes, instances
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
+from napari_unet_seg.core.scale import agrees, estimate_diameter, is_too_large
 from napari_unet_seg.errors import InputError, ModelError
 from napari_unet_seg.progress import Progress, Steps, drain
 
@@ -129,21 +130,60 @@ def iter_segment(
         raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
     labels = np.zeros(layout.labels_shape, np.int32)
     class_map = np.zeros(layout.labels_shape, np.uint8)
+    found: dict[tuple[int, ...], _Found] = {}
+    for number, index in enumerate(_middle_first(layout)):
+        steps = _iter_plane(predictor, layout.plane(array, index), number == 0)
+        labels[index], class_map[index], found[index] = yield from _over_planes(steps, number, layout.plane_count)
     tables: list[pd.DataFrame] = []
-    limits: list[Limits] = []
-    for number, index in enumerate(layout.indices()):
-        plane = layout.plane(array, index)
-        with compute_errors("Reading the image"):
-            limits.append(estimate_limits(plane, predictor.settings))
-        maps = yield from _over_planes(predictor.iter_maps(plane, limits[-1]), number, layout.plane_count)
-        with compute_errors("Separating the nuclei"):
-            found = instances(maps, predictor.settings)
-            table = measure_plane(found, 1 - maps[0])
+    for index in layout.indices():
         offset = sum(len(previous) for previous in tables)
-        labels[index] = np.where(found, found + offset, 0)
-        class_map[index] = classes(maps, len(predictor.model.settings.classes))
-        tables.append(_placed(table, layout, index, offset))
+        labels[index][labels[index] > 0] += offset
+        tables.append(_placed(found[index].table, layout, index, offset))
+    limits = [found[index].limits for index in layout.indices()]
     return Segmentation(labels, _joined(tables), _provenance(predictor, layout, limits), class_map)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is kept of a plane besides its pixels."""
+
+    table: pd.DataFrame
+    limits: Limits
+
+
+def _middle_first(layout: Layout) -> list[tuple[int, ...]]:
+    """Order the planes: the middle one, which decides on the scale of all, is sharpest in most stacks."""
+    indices = list(layout.indices())
+    middle = len(indices) // 2
+    return [indices[middle], *indices[:middle], *indices[middle + 1 :]]
+
+
+def _iter_plane(predictor: Predictor, plane: Any, first: bool) -> Steps[tuple[Any, Any, _Found]]:
+    """Segment one plane; the first one finds the scale, if that is automatic."""
+    with compute_errors("Reading the image"):
+        limits = estimate_limits(plane, predictor.settings)
+    maps = yield from predictor.iter_maps(plane, limits)
+    labels = _decode(maps, predictor)
+    diameter = estimate_diameter(labels)
+    if first and predictor.settings.diameter == 0 and is_too_large(diameter, predictor.known_diameter):
+        predictor.diameter = diameter
+        reduced = yield from predictor.iter_maps(plane, limits)
+        again = _decode(reduced, predictor)
+        if agrees(again, labels):
+            maps, labels = reduced, again
+            yield Progress(
+                STAGE, 0, 0, notice=f"The nuclei are about {diameter:.0f} px across: the image was reduced to the size the model knows."
+            )
+        else:
+            predictor.diameter = 0.0
+    with compute_errors("Measuring the nuclei"):
+        table = measure_plane(labels, 1 - maps[0])
+    return labels, classes(maps, len(predictor.model.settings.classes)), _Found(table, limits)
+
+
+def _decode(maps: Any, predictor: Predictor) -> npt.NDArray[np.int32]:
+    with compute_errors("Separating the nuclei"):
+        return instances(maps, predictor.settings)
 
 
 def _over_planes(steps: Steps[Any], number: int, planes: int) -> Steps[Any]:
@@ -184,5 +224,6 @@ def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits]) -> d
         "axes": layout.axes,
         "channel": layout.channel if "C" in layout.axes else None,
         "settings": predictor.settings.to_dict(),
+        "diameter": round(predictor.diameter, 2),
         "limits": [plane.to_dict() for plane in limits],
     }
