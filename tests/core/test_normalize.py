@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from dask import array as dask_array
+from imagecodecs import imread
 
 from napari_unet_seg.core import normalize as module
 from napari_unet_seg.core.normalize import CLIP, Limits, estimate_limits, normalize, percentiles, to_gray
@@ -354,3 +356,24 @@ def test_shapes_that_are_no_plane(shape, function):
     with pytest.raises(InputError) as error:
         function(np.zeros(shape))
     assert str(error.value).startswith(f"A plane has shape {shape}; it must be (Y, X)")
+
+
+def test_a_section_without_glass_has_dark_nuclei():
+    """Tissue of a middle tone between dark nuclei and a few white gaps: its median is nearer to the nuclei than to the gaps."""
+    random = np.random.default_rng(0)
+    tissue = random.normal((150, 105, 150), 12, (100, 100, 3))
+    tissue[::7, ::7] = (45, 30, 80)
+    tissue[:3] = 250
+    assert estimate_limits(tissue.clip(0, 255).astype(np.uint8), SegmentSettings()).polarity == "dark"
+
+
+def test_polarity_of_every_image_of_dsb_2018(data_dir):
+    folder = data_dir / "dsb2018"
+    wrong = []
+    with (folder / "index.csv").open() as index:
+        for row in csv.DictReader(index):
+            image = imread(folder / "images" / f"{row['id']}.png")
+            expected = "bright" if row["modality"] == "fluorescence" else "dark"
+            if estimate_limits(image, SegmentSettings()).polarity != expected:
+                wrong.append(row["id"])
+    assert wrong == []
