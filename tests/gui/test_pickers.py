@@ -118,10 +118,40 @@ class TestImagePicker:
         picker.image_box.setCurrentIndex(0)
         assert picker.channel is None
 
-    def test_it_follows_no_longer_when_told_so(self, viewer, picker):
-        picker.disconnect_viewer()
-        self.add(viewer, "a")
-        assert self.names(picker) == []
+    def test_changes_of_the_chosen_layer_are_followed(self, viewer, picker):
+        layer = self.add(viewer, "a")
+        layer.scale, layer.units = (0.5, 0.5), ("um", "um")
+        assert picker.about.text() == "9 × 8 px, 0.5 µm/px"
+        layer.data = np.zeros((3, 8, 9))
+        assert self.channels(picker) == [EACH_PLANE, "1 of 3", "2 of 3", "3 of 3"]
+        picker.channel_box.setCurrentIndex(2)
+        layer.scale = (1, 2, 2)
+        assert picker.channel.index == 1
+        layer.axis_labels = ("c", "y", "x")
+        assert self.channels(picker) == ["1 of 3", "2 of 3", "3 of 3"]
+        layer.axis_labels = ("z", "y", "x")
+        assert picker.channel is None
+        other = self.add(viewer, "b", (7, 8))
+        picker.image_box.setCurrentIndex(0)
+        layer.data = np.zeros((5, 5))
+        assert picker.layer is other
+        assert picker.about.text().startswith("8 × 7 px")
+
+    def test_markup_in_a_name_is_shown_as_it_is(self, viewer, picker):
+        self.add(viewer, "<b>a</b>")
+        assert "&lt;b&gt;a" in picker.image_box.toolTip()
+
+    def test_a_viewer_that_lives_longer_does_no_harm(self, viewer, qtbot):
+        window = QWidget()
+        picker = ImagePicker(viewer, window)
+        layer = self.add(viewer, "a")
+        with qtbot.waitSignal(window.destroyed, timeout=WAIT_MS):
+            window.deleteLater()
+        self.add(viewer, "b")
+        layer.data = np.zeros((3, 3))
+        layer.scale = (2, 2)
+        viewer.layers.clear()
+        assert not picker._alive
 
 
 class TestEnginePicker:

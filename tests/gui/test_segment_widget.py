@@ -9,7 +9,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from napari.utils.progress import progress
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel, QToolButton
 
 from napari_unet_seg.core import checkpoint
 from napari_unet_seg.errors import OutOfMemoryError
@@ -118,14 +118,15 @@ class TestARun:
 class TestTheEngineItself:
     """From the button to the labels, with the small network and nothing replaced."""
 
-    def test_discs_are_found(self, widget, viewer, run, tmp_path, monkeypatch):
+    def test_discs_are_found(self, widget, viewer, qtbot, tmp_path, monkeypatch):
         tiny_model().save(tmp_path / "tiny")
         monkeypatch.setattr(checkpoint, "user_folder", lambda: tmp_path)
         pixels, truth = discs()
         viewer.add_image(pixels, name="discs", scale=(0.5, 0.5), units=("um", "um"))
         widget.engine.model_box.addItem("tiny")
         widget.engine.model_box.setCurrentText("tiny")
-        run(widget)
+        with qtbot.waitSignal(widget.job.finished, timeout=5 * WAIT_MS):
+            widget.run_button.click()
         labels = viewer.layers["discs nuclei"]
         assert widget.status.result.text() == f"{truth.max()} nuclei"
         assert labels.data.dtype == np.int32
@@ -159,6 +160,16 @@ class TestTrouble:
         monkeypatch.setattr(widget, "isVisible", lambda: False)
         run(widget)
         assert notices == ["Memory ran out; use a smaller tile."]
+
+    def test_a_result_that_napari_cannot_show_is_told(self, widget, image, runs, run, monkeypatch):
+        def refuse(*_):
+            raise RuntimeError("the texture is too large")
+
+        monkeypatch.setattr(widget.results, "deliver", refuse)
+        run(widget)
+        assert "the texture is too large" in widget.status.message.text.text()
+        assert not widget.status.bar.isVisibleTo(widget)
+        assert buttons(widget) == READY
 
     def test_a_failed_run_leaves_the_last_result_as_it_is(self, widget, viewer, image, runs, run):
         run(widget)
@@ -275,6 +286,17 @@ class TestShown:
         for row in widget.form.rows.values():
             assert row.editor.mapTo(widget, row.editor.rect().topRight()).x() <= widget.width()
 
+    def test_napari_shows_that_something_goes_on_without_taking_much_from_it(self, widget, image, runs, qtbot):
+        wheel = widget.window().findChild(QToolButton, "QtActivityButton").parentWidget().findChild(QLabel)
+        assert wheel.isHidden()
+        begin(widget, runs, qtbot)
+        assert wheel.isVisible()
+        assert wheel.movie().speed() <= 10
+        with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+            runs.go.set()
+        assert wheel.movie().speed() == 100
+        qtbot.waitUntil(wheel.isHidden, timeout=WAIT_MS)
+
     def test_an_error_can_be_copied_with_the_mouse(self, widget, image, runs, run, qtbot):
         runs.error = OutOfMemoryError("Memory ran out; use a smaller tile.")
         run(widget)
@@ -285,7 +307,7 @@ class TestShown:
 def test_neither_the_import_nor_the_widget_loads_torch():
     code = (
         "import sys\n"
-        "from qtpy.QtWidgets import QApplication\n"
+        "from qtpy.QtWidgets import QApplication, QLabel, QToolButton\n"
         "app = QApplication([])\n"
         "from napari.components import ViewerModel\n"
         "from napari_unet_seg.gui.segment_widget import SegmentWidget\n"

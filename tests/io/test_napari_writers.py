@@ -156,3 +156,8 @@ def test_napari_saves_with_the_writer_that_was_chosen(plugins, tmp_path, name):
 @pytest.mark.parametrize("kind", ["image", "points", "shapes"])
 def test_only_labels_layers_are_offered(plugins, kind):
     assert not [writer for writer in plugins.iter_compatible_writers([kind]) if writer.plugin_name == "napari-unet-seg"]
+
+
+def test_scale_and_units_may_be_arrays_as_napari_gives_them():
+    attributes = {"scale": np.array([0.5, 0.25]), "units": np.array(["micrometer", "micrometer"]), "axis_labels": ("y", "x")}
+    assert info_of_layer(attributes).scale == {"Y": 0.5, "X": 0.25}

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from html import escape
 from itertools import pairwise
 from textwrap import dedent
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -178,7 +179,7 @@ def field_docs(settings: type) -> dict[str, str]:
 
 def tooltip(text: str) -> str:
     """Return a text as a tooltip that breaks its lines."""
-    return f"<p>{text.replace('`', '')}</p>" if text else ""
+    return f"<p>{escape(text.replace('`', ''), quote=False)}</p>" if text else ""
 
 
 def _make_row(name: str, kind: type, options: dict[str, Any], doc: str, parent: QWidget) -> Row:

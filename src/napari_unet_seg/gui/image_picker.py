@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
@@ -48,7 +50,8 @@ class ImagePicker(QObject):
         self._dress()
         self.image_box.currentIndexChanged.connect(self._show_layer)
         self.channel_box.currentIndexChanged.connect(self._tell)
-        for emitter in _emitters(viewer):
+        self._watched: Image | None = None
+        for emitter in _list_emitters(viewer):
             emitter.connect(self.refresh)
         self.refresh()
 
@@ -57,11 +60,6 @@ class ImagePicker(QObject):
         layout.addRow(self.image_label, self.image_box)
         layout.addRow("", self.about)
         layout.addRow(self.channel_label, self.channel_box)
-
-    def disconnect_viewer(self) -> None:
-        """Follow the viewer no longer; it may live on when the editors are gone."""
-        for emitter in _emitters(self._viewer):
-            emitter.disconnect(self.refresh)
 
     @property
     def layer(self) -> Image | None:
@@ -75,8 +73,15 @@ class ImagePicker(QObject):
         index = self.channel_box.currentIndex()
         return self._channels[index] if 0 <= index < len(self._channels) else None
 
+    @property
+    def _alive(self) -> bool:
+        """Whether the editors are there; the viewer and its layers may outlive the window, and go on telling."""
+        return bool(isalive(self.image_box))  # type: ignore[no-untyped-call]
+
     def refresh(self, event: object = None) -> None:
         """Offer the image layers that there are, topmost first as in the layer list, and keep the choice."""
+        if not self._alive:
+            return
         chosen = self.layer
         self._layers = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
         self.image_box.blockSignals(True)
@@ -108,11 +113,37 @@ class ImagePicker(QObject):
         return self._layers.index(active) if active in self._layers else min(0, len(self._layers) - 1)
 
     def _show_layer(self, index: int = 0) -> None:
+        if not self._alive:
+            return
         layer = self.layer
-        self.about.setText(NO_IMAGE if layer is None else describe(layer))
+        self._watch(layer)
+        self._describe()
         self.image_box.setToolTip(tooltip(NO_IMAGE if layer is None else f"{layer.name}: {_IMAGE_TIP}"))
         self._show_channels(layer)
         self.changed.emit()
+
+    def _watch(self, layer: Image | None) -> None:
+        """Follow the chosen layer, whose data, dimensions or scale may change."""
+        if self._watched is not None:
+            for emitter, slot in self._slots(self._watched):
+                emitter.disconnect(slot)
+        self._watched = layer
+        if layer is not None:
+            for emitter, slot in self._slots(layer):
+                emitter.connect(slot)
+
+    def _slots(self, layer: Image) -> list[tuple[Any, Callable[..., None]]]:
+        events = layer.events
+        return [
+            (events.data, self._show_layer),
+            (events.axis_labels, self._show_layer),
+            (events.scale, self._describe),
+            (events.units, self._describe),
+        ]
+
+    def _describe(self, event: object = None) -> None:
+        if self._alive:
+            self.about.setText(NO_IMAGE if self.layer is None else describe(self.layer))
 
     def _show_channels(self, layer: Image | None) -> None:
         found = [] if layer is None else layer_channels(layer)
@@ -136,6 +167,6 @@ class ImagePicker(QObject):
         self.changed.emit()
 
 
-def _emitters(viewer: Viewer) -> tuple[Any, ...]:
+def _list_emitters(viewer: Viewer) -> tuple[Any, ...]:
     events = viewer.layers.events
     return events.inserted, events.removed, events.reordered, events.renamed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -50,9 +51,11 @@ class Job(QObject):
         self._reports: deque[Progress] = deque()
         self._future: Future[Any] | None = None
         self._polling = False
-        self._stop = stop = threading.Event()
+        self._stop = threading.Event()
         self._timer = QTimer(self)
-        self._timer.destroyed.connect(lambda *_: stop.set())  # not of self, whose own signal is cut off when Python deletes it
+        # Whether Qt or Python deletes the job, a run must end. Not a lambda: when Python's collector deletes a job and what it is
+        # connected to at one go, Qt would call a function that is emptied already; a finalizer is kept alive by its own registry.
+        self._timer.destroyed.connect(weakref.finalize(self, self._stop.set))
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         application = QCoreApplication.instance()
@@ -140,10 +143,11 @@ def _run(steps: Steps[Any], stop: threading.Event, reports: deque[Progress]) -> 
 
 @contextmanager
 def _small_collections() -> Iterator[None]:
-    """Keep Python's garbage collector from going through all of napari.
+    """Keep Python's garbage collector away from what was there before the job.
 
-    A job that makes many small objects sets off full collections, each of which holds Python's lock while it visits the several hundred
-    thousand objects of a viewer: the window stood still for half a second. Objects that are there already are left out meanwhile.
+    A job that makes many small objects sets off full collections, which would visit the several hundred thousand objects of a viewer
+    while they hold Python's lock: the window stood still for half a second. And a deleted widget of napari that is still to be collected
+    would be deleted in this thread, which Qt forbids.
     """
     gc.freeze()
     try:

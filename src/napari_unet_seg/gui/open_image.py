@@ -121,12 +121,10 @@ class Opening(QObject):
         self._paths = list(paths)
         self._begun = 0
         self._job = Job(self)
-        self._activity = activity = Activity()
+        self._activity = Activity()
         self._job.returned.connect(self._show)
         self._job.failed.connect(_tell)
         self._job.finished.connect(self._next)
-        # Not a method of self, which is gone by then.
-        self._job.destroyed.connect(lambda *_: activity.close())
 
     def start(self) -> None:
         """Begin with the first file."""

@@ -95,6 +95,7 @@ class SegmentWidget(QWidget):
             self._paint()
         elif kind == QEvent.Type.ParentChange and self.parent() is None:
             self.job.cancel()
+            self._activity.close()
 
     def _make_request(self, layer: Image) -> Request:
         source = read_source(layer, self.images.channel)
@@ -161,10 +162,6 @@ class SegmentWidget(QWidget):
         self.job.failed.connect(self._show_error)
         self.job.cancelled.connect(self._show_cancelled)
         self.job.finished.connect(self._finish)
-        # Not methods of self, which is gone by then, nor its own signal, which is cut off when Python deletes it.
-        images, activity = self.images, self._activity
-        self.job.destroyed.connect(lambda *_: images.disconnect_viewer())
-        self.job.destroyed.connect(lambda *_: activity.close())
         self._fold(False)
 
     def _fold(self, unfolded: bool) -> None:
@@ -194,7 +191,11 @@ class SegmentWidget(QWidget):
         if self._running is None:
             return
         layer, source = self._running
-        self.results.deliver(layer, source, outcome)
+        try:
+            self.results.deliver(layer, source, outcome)
+        except (MemoryError, RuntimeError, OSError, ValueError, TypeError) as error:  # napari could not show it
+            self._show_error(error)
+            return
         words = count_words(outcome.count, source.planes)
         detail = f"Found in {time_words(outcome.seconds)}. To save them: File › Save Selected Layers."
         if not outcome.count:

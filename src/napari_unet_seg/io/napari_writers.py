@@ -115,6 +115,7 @@ def info_of_layer(attributes: Mapping[str, Any]) -> LabelsInfo:
 
 
 def _known_scale(axes: str, attributes: Mapping[str, Any]) -> dict[str, float]:
-    steps = zip(axes, attributes.get("scale") or (), attributes.get("units") or (), strict=False)
+    scale, units = ([] if value is None else list(value) for value in (attributes.get("scale"), attributes.get("units")))
+    steps = zip(axes, scale, units, strict=False)
     factors = {axis: (float(size), (seconds if axis == "T" else micrometres)(str(unit))) for axis, size, unit in steps}
     return {axis: size * factor for axis, (size, factor) in factors.items() if factor is not None}
