@@ -377,3 +377,21 @@ def test_polarity_of_every_image_of_dsb_2018(data_dir):
             if estimate_limits(image, SegmentSettings()).polarity != expected:
                 wrong.append(row["id"])
     assert wrong == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_few_nuclei_on_a_ground_of_one_value_have_limits(dark):
+    """A denoised plane: both percentiles fall on the ground, of which nothing would be left to see."""
+    plane = np.zeros((500, 500), np.uint16)
+    plane[100:112, 100:112], plane[300:310, 300:310] = 2000, 1800
+    plane = 3000 - plane if dark else plane
+    expected = Limits(1000, 3000, "dark") if dark else Limits(0, 2000, "bright")
+    assert estimate_limits(plane, SegmentSettings()) == expected
+
+
+def test_a_plane_crowded_with_nuclei_has_the_polarity_of_its_parts():
+    """Discs over more than half of the plane: the median is that of the nuclei."""
+    y, x = np.mgrid[:256, :256] % 22 - 11
+    plane = np.where(y**2 + x**2 <= 100, 1000, 100) + np.random.default_rng(0).normal(0, 20, (256, 256))
+    assert np.median(plane) > 900
+    assert estimate_limits(plane, SegmentSettings()).polarity == "bright"

@@ -11,7 +11,7 @@ import zarr
 
 import napari_unet_seg as nus
 from napari_unet_seg.core import segment as segment_module
-from napari_unet_seg.errors import ComputeError, InputError, ModelError, UnetSegError
+from napari_unet_seg.errors import ComputeError, InputError, ModelError, SettingsError, UnetSegError
 from tests.tiny import discs, tiny_model
 
 REAL_DTYPES = ["?", "u1", "i1", "<u2", ">u2", "<i2", ">i4", "<u4", "<i8", "<u8", "<f2", ">f4", "<f8", ">f8"]
@@ -168,9 +168,9 @@ def test_very_large_nuclei_are_found_at_a_smaller_scale_with_one_notice():
     seen = []
     result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu"), seen.append)
     assert nus.evaluate(truth, result.labels).ap(0.7) == 1
-    assert result.provenance["diameter"] == pytest.approx(5 * 17, rel=0.3)
+    assert result.provenance["diameters"] == [pytest.approx(5 * 17, rel=0.3)]
     assert [progress.notice.split(":")[1] for progress in seen if progress.notice] == [
-        " the image was reduced to the size the model knows."
+        " such planes are reduced to the size the model knows."
     ]
 
 
@@ -178,22 +178,28 @@ def test_nuclei_of_known_size_and_a_given_diameter_are_left_alone():
     image, _ = discs((96, 96))
     for settings, diameter in ((None, 0), (nus.SegmentSettings(diameter=20), 20)):
         result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu", settings=settings))
-        assert result.provenance["diameter"] == diameter
+        assert result.provenance["diameters"] == [diameter]
 
 
-def test_the_middle_plane_decides_on_the_scale_of_a_stack():
+def test_each_plane_of_a_stack_has_its_own_scale():
+    """One plane of large nuclei must not hide the small nuclei of the others."""
     image, truth = enlarged(5, shape=(96, 96), count=8, seed=1)
     small, small_truth = discs(image.shape, count=60, seed=1)
-    stacks = {"large": [small, image, small], "small": [image, small, image]}
-    results = {name: nus.drain(nus.iter_segment(np.stack(planes), tiny_model(), "cpu")) for name, planes in stacks.items()}
-    assert nus.evaluate(truth, results["large"].labels[1]).ap(0.5) == 1
-    assert results["large"].provenance["diameter"] > 50
-    assert results["small"].provenance["diameter"] == 0
-    for name, result in results.items():
-        order = [int(plane[plane > 0].min()) for plane in result.labels if plane.any()]
-        assert order == sorted(order), name
-        assert result.labels.max() == result.count
-    assert nus.evaluate(small_truth, results["small"].labels[1]).ap(0.5) > 0.9
+    seen = []
+    stack = np.stack([image, small, image])
+    result = nus.drain(nus.iter_segment(stack, tiny_model(), "cpu"), seen.append)
+    for plane, expected in zip(result.labels, (truth, small_truth, truth), strict=True):
+        assert nus.evaluate(expected, plane).ap(0.5) > 0.9
+    assert [diameter > 0 for diameter in result.provenance["diameters"]] == [True, False, True]
+    assert sum(bool(progress.notice) for progress in seen) == 1
+
+
+def test_a_diameter_that_is_a_slip_is_refused():
+    with pytest.raises(SettingsError, match="would be enlarged to"):
+        segment(np.zeros((2048, 2048), np.uint8), settings=nus.SegmentSettings(diameter=0.1))
+    unknown = nus.Model(tiny_model().network, {}, name="mine")
+    with pytest.raises(SettingsError, match="'mine' does not say which diameter"):
+        nus.segment(np.zeros((32, 32)), unknown, "cpu", settings=nus.SegmentSettings(diameter=10))
 
 
 def test_provenance_says_what_made_the_labels_and_can_be_stored():
@@ -214,8 +220,10 @@ def test_a_runtime_error_anywhere_becomes_one_of_ours(monkeypatch):
         raise RuntimeError("a chunk is damaged")
 
     lazy = da.from_array(np.zeros((64, 64)), chunks=32).map_blocks(broken, dtype=float, meta=np.zeros((0, 0)))
-    with pytest.raises(UnetSegError, match="a chunk is damaged"):
-        segment(lazy)
+    fixed = nus.SegmentSettings(low=0, high=1, polarity="bright")  # then tiles are the first to be read
+    for settings in (None, fixed):
+        with pytest.raises(UnetSegError, match="a chunk is damaged"):
+            segment(lazy, settings=settings)
     monkeypatch.setattr(segment_module, "instances", broken)
     with pytest.raises(ComputeError, match="a chunk is damaged"):
         segment(np.zeros((64, 64)))

@@ -72,7 +72,17 @@ def test_fine_tuning_starts_from_the_base_and_leaves_it_unchanged():
     for name, tensor in weights(model).items():
         if tensor.is_floating_point() and "running" not in name:
             torch.testing.assert_close(tensor, before[name], atol=1e-3, rtol=1e-2)
-    assert model.card["diameter"] == base.card["diameter"]
+
+
+def test_the_card_is_of_the_new_model_and_not_of_its_base():
+    """Figures that were measured with the base must not be read as those of the model that came of it."""
+    known = tiny_model()
+    base = nus.Model(known.network, {**known.card, "figures": {"AP 0.5": 0.9}, "title": "Nuclei"}, known.defaults, "base")
+    card = nus.train(*pairs(), base=base, settings=QUICK).card
+    assert card["diameter"] == pytest.approx(17, rel=0.2)
+    assert (card["images"], card["base"], card["base_sha256"]) == (2, "base", base.sha256)
+    assert not {"figures", "title"} & set(card)
+    assert "base" not in train().card
 
 
 def test_validation_images_are_kept_out_and_their_loss_is_reported():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_unet_seg.errors import InputError
 
@@ -26,8 +27,12 @@ SAMPLE_BLOCKS, SAMPLE_EDGE = 8, 512
 """The sample: a grid of 8 x 8 blocks of 512 x 512 pixels, 16.8 megapixels."""
 CLIP = (-0.5, 3.0)
 """Values far outside the limits (a hot pixel, a dust grain) are clipped to this."""
-GRAY_GROUND, COLOUR_GROUND = 0.5, 0.3
-"""Share of the way between the limits, above which a median is that of a bright ground."""
+GROUND = 0.3
+"""Share of the way between the limits up to which a median is that of a dark ground."""
+HALF = 0.5
+"""The same for gray planes that have as many parts over as under the middle."""
+PART_BLUR, PART_AREA = 0.5, 20
+"""Pixels of Gaussian blur before parts are counted, and px2 of the smallest that counts."""
 STAIN_MIX = (0.6, 0.4)
 """Red and green in a stained section: haematoxylin absorbs both; blue, which separates nuclei least, is left out."""
 
@@ -77,9 +82,10 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
 
     Notes
     -----
-    Nuclei are taken to be dark when the median lies in the upper half between the limits, since ground fills most of an image; in colour,
-    when it lies above three tenths, since a section without glass is ground of a middle tone. This is right for all 615 images of
-    DSB 2018's stage 1 (the medians of fluorescence lie below 0.14, those of stained sections above 0.42).
+    Ground fills most of an image: where the median lies below three tenths between the limits, it is dark and nuclei are bright. Otherwise
+    nuclei are dark in colour, since stained sections without glass have a ground of a middle tone; and a gray plane, which may be crowded
+    with nuclei, has nuclei where it has more parts, over or under the middle. This is right for all 615 images of DSB 2018's stage 1 (the
+    medians of fluorescence lie below 0.14, those of stained sections above 0.42).
     """
     _check(plane)
     fixed = settings.high > settings.low
@@ -90,8 +96,9 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     if fixed:
         return Limits(float(settings.low), float(settings.high), polarity)
     ranks = (LOW_PERCENTILE, HIGH_PERCENTILE) if polarity == "bright" else (100 - HIGH_PERCENTILE, 100 - LOW_PERCENTILE)
-    low, high = percentiles(to_gray(sample, polarity), ranks)
-    return Limits(low, high, polarity)
+    gray = to_gray(sample, polarity)
+    low, high = percentiles(gray, ranks)
+    return Limits(low, high, polarity) if low < high else _sparse_limits(gray, low, polarity)
 
 
 def normalize(plane: Array, limits: Limits) -> npt.NDArray[np.float32]:
@@ -187,13 +194,41 @@ def _check(plane: Any) -> None:
         raise InputError(f"A plane has shape {plane.shape}; it must be (Y, X), or (Y, X, 3 or 4) for colour, and hold a pixel.")
 
 
+def _sparse_limits(gray: Array, ground: float, polarity: str) -> Limits:
+    """Return the limits of a plane that is one value nearly everywhere, as denoised ones are: from that value to most of the others."""
+    if polarity == "bright":
+        return Limits(ground, percentiles(gray[gray > ground], (HIGH_PERCENTILE,))[0], polarity) if (gray > ground).any() else _flat(ground)
+    return (
+        Limits(percentiles(gray[gray < ground], (100 - HIGH_PERCENTILE,))[0], ground, polarity) if (gray < ground).any() else _flat(ground)
+    )
+
+
+def _flat(value: float) -> Limits:
+    return Limits(value, value, "bright")
+
+
 def _polarity(sample: Array) -> str:
-    """Compare the median with the limits: ground fills most of an image."""
+    """Compare the median with the limits: ground fills most of an image; where that is not clear, ground is what hangs together."""
     with np.errstate(invalid="ignore"):
         gray = (sample[..., :3] / 4).mean(axis=2) if sample.ndim == 3 else sample  # a quarter, so that three huge values have a sum
     low, median, high = percentiles(gray, (LOW_PERCENTILE, 50.0, HIGH_PERCENTILE))
-    share = COLOUR_GROUND if sample.ndim == 3 else GRAY_GROUND
-    return "bright" if median / 2 - low / 2 <= share * (high / 2 - low / 2) else "dark"
+    if low == high:
+        return "dark" if np.count_nonzero(gray < median) > np.count_nonzero(gray > median) else "bright"
+    share = (median / 2 - low / 2) / (high / 2 - low / 2)
+    if share <= GROUND:
+        return "bright"
+    excess = _excess_of_bright_parts(gray, low / 2 + high / 2) if sample.ndim == 2 and min(gray.shape) > 1 else 0
+    half = "bright" if share <= HALF and sample.ndim == 2 else "dark"
+    return half if excess == 0 else "bright" if excess > 0 else "dark"
+
+
+def _excess_of_bright_parts(gray: Array, middle: float) -> int:
+    """Count the connected parts over the middle, less those under it: nuclei are many parts in a ground of few."""
+    smooth = ndimage.gaussian_filter(np.nan_to_num(gray.astype(np.float64), nan=middle, posinf=middle, neginf=middle), PART_BLUR)
+    bright, dark = (
+        int(np.sum(np.bincount(ndimage.label(mask)[0].ravel())[1:] >= PART_AREA)) for mask in (smooth > middle, smooth <= middle)
+    )
+    return bright - dark
 
 
 def _sample(plane: Any) -> Array:

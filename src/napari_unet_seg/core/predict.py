@@ -18,7 +18,7 @@ from napari_unet_seg.core.device import choose_device, choose_dtype, compute_err
 from napari_unet_seg.core.normalize import Limits, estimate_limits, normalize
 from napari_unet_seg.core.tiling import Box, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.unet import UNet, activate, receptive_radius
-from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
+from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from napari_unet_seg.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ AUTOMATIC_TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
 """Cores this long spend less than a third on halos and fit a small machine."""
 SMALLEST_TILE = 128
 """Below this, halos cost more than ten times the core: memory is then not to be had."""
+MOST_PIXELS = 1_000_000_000
+"""A plane is not enlarged beyond this: a diameter of a tenth of a pixel is a slip."""
 SAME_SCALE = 0.05
 """A plane is not rescaled for less than this relative difference in diameter."""
 
@@ -89,7 +91,6 @@ class Predictor:
         self.settings = settings or model.defaults
         self.device = choose_device(device)
         self.dtype: torch.dtype = torch.float32
-        self.diameter = self.settings.diameter
         self._place()
 
     @property
@@ -102,7 +103,7 @@ class Predictor:
         """Diameter in pixels of the nuclei that the model was trained on; 0 if its card does not say."""
         return float(self.model.card.get("diameter", 0))
 
-    def iter_maps(self, plane: Any, limits: Limits) -> Steps[Maps]:
+    def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0) -> Steps[Maps]:
         """Predict the maps of a plane, tile by tile.
 
         When memory runs out the tile is halved; below the smallest tile the CPU takes over. When a 16-bit format overflows, float32 takes
@@ -114,6 +115,8 @@ class Predictor:
             Shape (Y, X), or (Y, X, S); read tile by tile.
         limits : Limits
             Of the whole plane.
+        diameter : float
+            Of the nuclei, in pixels: the plane is rescaled so that they have the size the model knows; 0 takes that of the settings.
 
         Yields
         ------
@@ -128,7 +131,7 @@ class Predictor:
         tile = self.settings.tile or AUTOMATIC_TILE[self.device.name]
         while True:
             try:
-                return (yield from self._iter_scaled(plane, limits, tile))
+                return (yield from self._iter_scaled(plane, limits, tile, self._factor(diameter or self.settings.diameter)))
             except OutOfMemoryError:
                 if tile // 2 < SMALLEST_TILE and self.device.name == "cpu":
                     raise
@@ -160,26 +163,34 @@ class Predictor:
         with compute_errors("Loading the model"):
             self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
 
-    def _iter_scaled(self, plane: Any, limits: Limits, tile: int) -> Steps[Maps]:
-        """Rescale the plane from `self.diameter` to the diameter that the model knows, and the maps back."""
+    def _iter_scaled(self, plane: Any, limits: Limits, tile: int, factor: float) -> Steps[Maps]:
+        """Rescale the plane by a factor, if there is any to speak of, and the maps back."""
         shape = (int(plane.shape[0]), int(plane.shape[1]))
-        factor = self._factor()
         if abs(factor - 1) < SAME_SCALE:
             return (yield from self._iter_tiles(_Source(lambda box: normalize(np.asarray(plane[box]), limits), shape), tile))
         size = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
-        pixels = resize(normalize(np.asarray(plane), limits)[None], size)[0]
+        if size[0] * size[1] > MOST_PIXELS:
+            raise SettingsError(
+                f"With this diameter the plane would be enlarged to {size} pixels; give a larger diameter, or a part of the image."
+            )
+        with compute_errors("Rescaling the plane"):
+            pixels = resize(normalize(np.asarray(plane), limits)[None], size)[0]
         maps = yield from self._iter_tiles(_Source(lambda box: pixels[box], size), tile)
-        return resize(maps.astype(np.float32), shape).astype(np.float16)
+        with compute_errors("Rescaling the maps"):
+            return resize(maps.astype(np.float32), shape).astype(np.float16)
 
-    def _factor(self) -> float:
-        return self.known_diameter / self.diameter if self.known_diameter and self.diameter else 1.0
+    def _factor(self, diameter: float) -> float:
+        if diameter and not self.known_diameter:
+            raise SettingsError(f"The model {self.model.name!r} does not say which diameter it knows; leave the diameter at 0.")
+        return self.known_diameter / diameter if diameter else 1.0
 
     def _iter_tiles(self, source: _Source, tile: int) -> Steps[Maps]:
         multiple = int(2**self.model.settings.depth)
         tiles = plan_tiles(padded_shape(source.shape, multiple), tile, self.halo, multiple)
         maps = np.empty((len(self.model.settings.maps), *padded_shape(source.shape, multiple)), np.float16)
         for done, step in enumerate(tiles, start=1):
-            window = read_window(source.read, step.window, source.shape)
+            with compute_errors("Reading the image"):
+                window = read_window(source.read, step.window, source.shape)
             maps[:, *step.core] = self.run(window)[:, *step.inner]
             yield Progress(STAGE, done, len(tiles))
         return maps[:, : source.shape[0], : source.shape[1]]

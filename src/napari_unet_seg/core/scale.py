@@ -31,10 +31,8 @@ def estimate_diameter(labels: npt.NDArray[Any]) -> float:
         Diameter in pixels of the disc of equal area, averaged over the nuclei with their area as weight, so that specks and fragments count
         little; 0 without nuclei.
     """
-    area = np.bincount(labels.ravel())[1:].astype(float)
-    if not area.any():
-        return 0.0
-    return float(np.average(2 * np.sqrt(area / np.pi), weights=area))
+    _, area = np.unique(labels[labels > 0], return_counts=True)  # painted numbers may be huge
+    return float(np.average(2 * np.sqrt(area / np.pi), weights=area)) if area.size else 0.0
 
 
 def is_too_large(diameter: float, known: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,55 +130,50 @@ def iter_segment(
         raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
     labels = np.zeros(layout.labels_shape, np.int32)
     class_map = np.zeros(layout.labels_shape, np.uint8)
-    found: dict[tuple[int, ...], _Found] = {}
-    for number, index in enumerate(_middle_first(layout)):
-        steps = _iter_plane(predictor, layout.plane(array, index), number == 0)
-        labels[index], class_map[index], found[index] = yield from _over_planes(steps, number, layout.plane_count)
     tables: list[pd.DataFrame] = []
-    for index in layout.indices():
+    planes: list[_Plane] = []
+    for number, index in enumerate(layout.indices()):
+        told = any(plane.diameter for plane in planes)
+        steps = _iter_plane(predictor, layout.plane(array, index), told)
+        plane = yield from _over_planes(steps, number, layout.plane_count)
         offset = sum(len(previous) for previous in tables)
-        labels[index][labels[index] > 0] += offset
-        tables.append(_placed(found[index].table, layout, index, offset))
-    limits = [found[index].limits for index in layout.indices()]
-    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, limits), class_map)
+        labels[index] = np.where(plane.labels, plane.labels + offset, 0)
+        class_map[index] = plane.classes
+        tables.append(_placed(plane.table, layout, index, offset))
+        planes.append(replace(plane, labels=None, classes=None))
+    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, planes), class_map)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What is kept of a plane besides its pixels."""
+class _Plane:
+    """What was found in one plane; its pixels are let go once they are in the result."""
 
+    labels: Any
+    classes: Any
     table: pd.DataFrame
     limits: Limits
+    diameter: float
 
 
-def _middle_first(layout: Layout) -> list[tuple[int, ...]]:
-    """Order the planes: the middle one, which decides on the scale of all, is sharpest in most stacks."""
-    indices = list(layout.indices())
-    middle = len(indices) // 2
-    return [indices[middle], *indices[:middle], *indices[middle + 1 :]]
-
-
-def _iter_plane(predictor: Predictor, plane: Any, first: bool) -> Steps[tuple[Any, Any, _Found]]:
-    """Segment one plane; the first one finds the scale, if that is automatic."""
+def _iter_plane(predictor: Predictor, plane: Any, told: bool) -> Steps[_Plane]:
+    """Segment one plane, at a smaller scale if its nuclei are far larger than the model knows."""
     with compute_errors("Reading the image"):
         limits = estimate_limits(plane, predictor.settings)
+    diameter = predictor.settings.diameter
     maps = yield from predictor.iter_maps(plane, limits)
     labels = _decode(maps, predictor)
-    diameter = estimate_diameter(labels)
-    if first and predictor.settings.diameter == 0 and is_too_large(diameter, predictor.known_diameter):
-        predictor.diameter = diameter
-        reduced = yield from predictor.iter_maps(plane, limits)
+    estimate = estimate_diameter(labels)
+    if diameter == 0 and is_too_large(estimate, predictor.known_diameter):
+        reduced = yield from predictor.iter_maps(plane, limits, estimate)
         again = _decode(reduced, predictor)
         if agrees(again, labels):
-            maps, labels = reduced, again
-            yield Progress(
-                STAGE, 0, 0, notice=f"The nuclei are about {diameter:.0f} px across: the image was reduced to the size the model knows."
-            )
-        else:
-            predictor.diameter = 0.0
+            maps, labels, diameter = reduced, again, estimate
+            if not told:
+                notice = f"Nuclei of about {diameter:.0f} px across: such planes are reduced to the size the model knows."
+                yield Progress(STAGE, 0, 0, notice=notice)
     with compute_errors("Measuring the nuclei"):
         table = measure_plane(labels, 1 - maps[0])
-    return labels, classes(maps, len(predictor.model.settings.classes)), _Found(table, limits)
+    return _Plane(labels, classes(maps, len(predictor.model.settings.classes)), table, limits, diameter)
 
 
 def _decode(maps: Any, predictor: Predictor) -> npt.NDArray[np.int32]:
@@ -214,7 +209,7 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
-def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits]) -> dict[str, Any]:
+def _provenance(predictor: Predictor, layout: Layout, planes: list[_Plane]) -> dict[str, Any]:
     return {
         "version": __version__,
         "model": predictor.model.name,
@@ -224,6 +219,6 @@ def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits]) -> d
         "axes": layout.axes,
         "channel": layout.channel if "C" in layout.axes else None,
         "settings": predictor.settings.to_dict(),
-        "diameter": round(predictor.diameter, 2),
-        "limits": [plane.to_dict() for plane in limits],
+        "limits": [plane.limits.to_dict() for plane in planes],
+        "diameters": [round(plane.diameter, 2) for plane in planes],
     }

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,6 +15,7 @@ from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.data import Batch, PatchSampler, Sample, prepare, whole_patch
 from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
 from napari_unet_seg.core.losses import loss_terms
+from napari_unet_seg.core.scale import estimate_diameter
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Command, Progress, Steps, drain
@@ -70,7 +72,7 @@ def iter_train(
     Returns
     -------
     Model
-        With the running average of the weights; its card holds the settings and the number of steps done.
+        With the running average of the weights; its card says what it learned from, and how.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def iter_train(
             metrics = run.step(done)
         if (yield Progress("Training", done, settings.steps, metrics)) is Command.STOP:
             break
-    return run.model(done)
+    return run.model(done, _facts(labels, None if base is None else run.start))
 
 
 def _prepare_all(images: Sequence[Any], labels: Sequence[Any], known: Sequence[Any] | None) -> list[Sample]:
@@ -102,6 +104,13 @@ def _starting_model(base: str | Model | None, network: NetworkSettings | None, s
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Model(UNet(network or NetworkSettings()))
+
+
+def _facts(labels: Sequence[Any], base: Model | None) -> dict[str, Any]:
+    """Say what a model learned from; nothing of its base's card, whose figures are not the new model's."""
+    diameters = [diameter for diameter in map(estimate_diameter, labels) if diameter]
+    facts = {"images": len(labels), "diameter": round(float(np.median(diameters)), 1) if diameters else 0}
+    return facts if base is None else {**facts, "base": base.name, "base_sha256": base.sha256}
 
 
 class _Training:
@@ -137,9 +146,9 @@ class _Training:
             metrics["validation_loss"] = self._validate()
         return metrics
 
-    def model(self, done: int) -> Model:
+    def model(self, done: int, facts: dict[str, Any]) -> Model:
         """Return the averaged network as a model on the CPU."""
-        card = {**self.start.card, "training": self.settings.to_dict(), "steps": done}
+        card = {**facts, "training": self.settings.to_dict(), "steps": done}
         return Model(self.average.cpu().eval(), card, self.start.defaults)
 
     def _terms(self, network: UNet, batch: Batch) -> dict[str, torch.Tensor]:
