@@ -111,8 +111,9 @@ def test_nothing_that_pairs_is_a_usage_error(run: Run, folders: None):
 
 
 def test_a_missing_folder_is_named(run: Run, folders: None):
+    assert run("evaluate", "nope1", "nope2").exit_code == 2
     result = run("evaluate", "truth", "none")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "none does not exist" in result.stderr
 
 

@@ -55,6 +55,8 @@ def test_json_is_one_object_per_input(run: Run, images: list[Path], model: str):
         "nuclei": len(table),
         "seconds": 0,
         "megapixels": 0.016384,
+        "polarity": "bright",
+        **{name: open_image("out/a.labels.tif").provenance["limits"][0][name] for name in ("low", "high")},
         "device": nus.core.device.choose_device().name,
         "model": "tiny",
         "model_sha256": tiny_model().sha256,
@@ -189,9 +191,25 @@ def test_results_are_replaced_only_if_asked(run: Run, images: list[Path], model:
 def test_a_second_run_over_a_folder_is_refused_in_one_line(run: Run, images: list[Path], model: str):
     run("segment", "data", "-o", "out", "-m", model)
     result = run("segment", "data", "-o", "out", "-m", model)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == "Error: out/nuclei.csv exists already; choose another folder, or allow overwriting (--overwrite).\n"
     assert run("segment", "data", "-o", "out", "-m", model, "--overwrite").exit_code == 0
+
+
+def test_json_tells_of_a_run_without_any_image(run: Run, model: str):
+    result = run("segment", "nope.tif", "-o", "out", "-m", model, "--json")
+    assert result.exit_code == 2
+    record = json.loads(result.stdout)
+    assert (record["path"], record["output"], record["model"]) == ("nope.tif", None, "tiny")
+    assert record["error"] == "nope.tif does not exist; check the path."
+    assert not Path("out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_usage_error(run: Run, images: list[Path], model: str):
+    Path("out").write_text("a file")
+    result = run("segment", "data", "-o", "out", "-m", model)
+    assert result.exit_code == 2
+    assert "The folder out cannot be made" in result.stderr
 
 
 def test_results_beside_the_images_are_no_inputs_of_the_next_run(run: Run, images: list[Path], model: str):
@@ -234,7 +252,10 @@ def test_ctrl_c_leaves_whole_files_and_says_how_many_are_done(run: Run, model: s
     assert f"Interrupted: {done} of 60 images are done; no file is unfinished." in errors
     assert "Traceback" not in errors
     assert done < 60
-    written = sorted(path.name for path in Path("out").iterdir())
+    summary = {"contact_sheet.png", "images.csv", "nuclei.csv"}
+    assert summary <= {path.name for path in Path("out").iterdir()}
+    assert done <= len(pd.read_csv("out/images.csv")) <= done + 1
+    written = sorted(path.name for path in Path("out").iterdir() if path.name not in summary)
     assert not [name for name in written if name.startswith(".") or not name.endswith((".labels.tif", ".labels.csv"))]
     assert done <= len({name.split(".")[0] for name in written}) <= done + 1  # the last may have its labels, not yet its table
     for name in written:

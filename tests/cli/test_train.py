@@ -69,8 +69,8 @@ def test_random_weights_to_start_from(run: Run, folders: None):
         ("images labels -o mine --steps 0", 2, "steps"),
         ("images labels -o mine --device abacus", 2, "device is 'abacus'"),
         ("images labels -o mine --base no-such-model", 2, "no model named"),
-        ("images known/0.tif -o mine", 1, "two files or two folders"),
-        ("images none -o mine", 1, "does not exist"),
+        ("images known/0.tif -o mine", 2, "two files or two folders"),
+        ("images none -o mine", 2, "does not exist"),
         ("images empty -o mine", 2, "No file in images"),
     ],
 )

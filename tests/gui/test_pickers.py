@@ -65,15 +65,32 @@ class TestImagePicker:
     def test_the_choice_is_remembered(self, viewer, picker):
         first = self.add(viewer, "a")
         self.add(viewer, "b")
+        picker.image_box.setCurrentIndex(1)
         assert picker.layer is first
+        viewer.add_labels(np.zeros((8, 9), int))
         first.name = "renamed"
         assert self.names(picker) == ["b", "renamed"]
         viewer.layers.move(0, 2)
         assert picker.layer is first
         assert "renamed" in picker.image_box.toolTip()
 
+    def test_an_image_that_is_opened_is_the_one_to_segment(self, viewer, picker, qtbot):
+        """Otherwise Segment would do the old image again without a word."""
+        self.add(viewer, "a")
+        with qtbot.waitSignal(picker.changed):
+            second = self.add(viewer, "b", (7, 8))
+        assert picker.layer is second
+        assert picker.about.text().startswith("8 × 7 px")
+
+    def test_of_the_channels_of_a_file_the_nuclear_one_stays(self, viewer, picker):
+        self.add(viewer, "GFP (plate)")
+        nuclei = self.add(viewer, "DAPI (plate)")
+        self.add(viewer, "Actin (plate)")
+        assert picker.layer is nuclei
+
     def test_when_the_chosen_layer_is_deleted_another_takes_its_place(self, viewer, picker, qtbot):
         first, second = self.add(viewer, "a"), self.add(viewer, "b", (7, 8))
+        picker.image_box.setCurrentIndex(1)
         with qtbot.waitSignal(picker.changed):
             viewer.layers.remove(first)
         assert picker.layer is second
@@ -113,9 +130,9 @@ class TestImagePicker:
     def test_the_chosen_channel_survives_other_layers(self, viewer, picker):
         self.add(viewer, "a", (2, 8, 9))
         picker.channel_box.setCurrentIndex(2)
-        self.add(viewer, "b")
+        viewer.add_points()
         assert picker.channel.index == 1
-        picker.image_box.setCurrentIndex(0)
+        self.add(viewer, "b")
         assert picker.channel is None
 
     def test_changes_of_the_chosen_layer_are_followed(self, viewer, picker):

@@ -47,7 +47,7 @@ class TestARun:
         assert np.array_equal(viewer.layers["dapi nuclei"].data, squares())
         assert np.array_equal(viewer.layers["dapi nuclei"].scale, image.scale)
         assert widget.status.result.text() == "3 nuclei"
-        assert widget.status.detail.text() == "Found in 0.5 s. To save them: File › Save Selected Layers."
+        assert widget.status.detail.text() == "Found in dapi in 0.5 s. To save them: File › Save Selected Layers."
         assert buttons(widget) == READY
 
     def test_the_request_is_what_the_form_says(self, widget, viewer, image, runs, run):

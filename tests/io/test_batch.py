@@ -176,7 +176,9 @@ def test_channels_are_chosen_and_measured(folder):
     (outcome,) = run("data/a.ome.tif", measure=("GFP", "1"))
     assert outcome.error == ""
     labels, table = open_image("out/a.labels.tif").data, pd.read_csv("out/a.labels.csv")
-    assert open_image("out/a.labels.tif").provenance["channel"] == 1
+    provenance = open_image("out/a.labels.tif").provenance
+    assert (provenance["channel"], provenance["channel_name"]) == (1, "DAPI")
+    assert outcome.warnings == ("Channel 1 (DAPI) is taken for the nuclei by its name; --channel chooses another.",)
     assert table["mean_GFP"][0] == pytest.approx((image // 2)[labels == 1].mean())
     assert table["sum_DAPI"].tolist() == pytest.approx([int(image[labels == label].sum()) for label in table["label"]])
     assert "score" in table
@@ -187,7 +189,7 @@ def test_measuring_an_image_without_nuclei_gives_an_empty_table(folder):
     (outcome,) = run("data/a.ome.tif", measure=("GFP",))
     assert outcome.error == ""
     assert outcome.nuclei == 0
-    assert outcome.warnings == ("A plane has the same intensity everywhere, or nothing finite.", "No nuclei were found.")
+    assert outcome.warnings[1:] == ("A plane has the same intensity everywhere, or nothing finite.", "No nuclei were found.")
     assert len(pd.read_csv("out/a.labels.csv")) == 0
 
 
@@ -227,7 +229,59 @@ def test_closing_leaves_what_is_done_and_nothing_unfinished(folder):
     for step in steps:
         if step.done == 1 and step.preview is None:
             steps.close()
-    assert names("out") == ["a.labels.csv", "a.labels.tif"]
+    assert names("out") == ["a.labels.csv", "a.labels.tif", "contact_sheet.png", "images.csv", "nuclei.csv"]
+    assert pd.read_csv("out/images.csv")["file"].tolist() == ["a.tif"]
+    assert len(pd.read_csv("out/nuclei.csv")) == len(pd.read_csv("out/a.labels.csv"))
+
+
+def test_closing_before_an_image_is_finished_keeps_the_tables_of_before(folder):
+    write("data/a.tif")
+    run()
+    before = Path("out/images.csv").stat().st_mtime_ns
+    steps = iter_batch(plan(overwrite=True), tiny_model(), "cpu")
+    assert next(steps).preview is None
+    steps.close()
+    assert Path("out/images.csv").stat().st_mtime_ns == before
+
+
+def test_a_picture_that_fails_is_a_warning_and_not_a_failure(folder, monkeypatch: pytest.MonkeyPatch):
+    write("data/a.tif")
+    write("data/b.tif")
+
+    def odd(*_: object) -> None:
+        raise ValueError("no picture")
+
+    monkeypatch.setattr("napari_unet_seg.io.overlay.draw_overlay", odd)
+    monkeypatch.setattr("napari_unet_seg.io.contact_sheet.write_png", odd)
+    with pytest.raises(WriteError, match="contact_sheet"):
+        run()
+    images = pd.read_csv("out/images.csv")
+    assert images["error"].isna().all()
+    assert images["nuclei"].min() > 0
+    assert images["warnings"].str.contains("The contact sheet lacks its picture: .*no picture").all()
+    assert {"a.labels.tif", "b.labels.tif", "nuclei.csv"} <= set(names("out"))
+
+
+def test_a_run_over_fewer_images_leaves_no_page_of_the_one_before(folder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_unet_seg.io.contact_sheet.PER_PAGE", 1)
+    write("data/a.tif")
+    write("data/b.tif")
+    run()
+    assert "contact_sheet_002.png" in names("out")
+    Path("data/b.tif").unlink()
+    run(overwrite=True)
+    assert [name for name in names("out") if "sheet" in name] == ["contact_sheet.png"]
+
+
+def test_polarity_and_limits_of_the_first_plane_are_in_the_table(folder):
+    image = write("data/a.tif")
+    write("data/b.tif", image.max() - image)
+    first, second = run()
+    table = pd.read_csv("out/images.csv")
+    assert table["polarity"].tolist() == ["bright", "dark"]
+    limits = open_image("out/a.labels.tif").provenance["limits"][0]
+    assert (first.polarity, first.low, first.high) == (limits["polarity"], limits["low"], limits["high"])
+    assert table["high"].tolist() == [first.high, second.high]
 
 
 def test_notices_of_the_reader_reach_the_table(folder):

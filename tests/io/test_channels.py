@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg.errors import InputError
-from napari_unet_seg.io.channels import measured_channels, nuclear_channel
+from napari_unet_seg.io.channels import choice_notice, is_nuclear_name, measured_channels, nuclear_channel
 from napari_unet_seg.io.image import ImageFile
 
 
@@ -19,7 +19,7 @@ def image(*names: str, axes: str = "CYX", shape: tuple[int, ...] | None = None) 
 
 
 @pytest.mark.parametrize(
-    "name", ["DAPI", "dapi_405", "Hoechst 33342", "H2B-mCherry", "DRAQ5", "SYTOX Green", "Nuclei", "NucBlue", "DNA", "SiR-DNA"]
+    "name", ["DAPI", "dapi_405", "Hoechst 33342", "H2B-mCherry", "DRAQ5", "SYTOX Green", "Nuclei", "NucBlue", "DNA", "SiR-DNA", "C2-DAPI"]
 )
 def test_the_only_nuclear_dye_is_found(name: str):
     assert nuclear_channel(image("GFP", name, "Brightfield")) == 1
@@ -36,9 +36,32 @@ def test_a_channel_is_chosen_by_name_or_number(wanted: str, number: int):
     assert nuclear_channel(image("GFP", "DAPI"), wanted) == number
 
 
-def test_a_name_goes_before_a_number():
+@pytest.mark.parametrize(
+    "name", ["Perinuclear GFP", "peri-nuclear", "non-nuclear", "Nonnuclear", "nuclear pore NUP98", "Nuclear envelope", "Membrane (nuclear)"]
+)
+def test_what_lies_around_nuclei_is_no_nuclear_dye(name: str):
+    assert not is_nuclear_name(name)
+    assert nuclear_channel(image(name, "DAPI")) == 1
+    with pytest.raises(InputError, match="name the one that shows nuclei"):
+        nuclear_channel(image(name, "RFP"))
+
+
+def test_a_name_that_is_also_the_number_of_another_channel_is_refused():
+    titles = image("1", "2", "3")
+    sentence = r"x\.tif has a channel called '1', which is number 0, and another one whose number is 1; write 0:1 or 1:2\."
+    with pytest.raises(InputError, match=sentence):
+        nuclear_channel(titles, "1")
+    with pytest.raises(InputError, match="write 1:2 or 2:3"):
+        measured_channels(titles, ("2",))
+    assert [nuclear_channel(titles, wanted) for wanted in ("0", "3", "0:1", "1:2", "2:3")] == [0, 2, 0, 1, 2]
     assert nuclear_channel(image("405", "1", "2"), "1") == 1
-    assert nuclear_channel(image("1", "0"), "0") == 1
+
+
+def test_a_channel_found_by_its_name_is_told():
+    dyes = image("GFP", "DAPI")
+    assert choice_notice(dyes, "", 1) == "Channel 1 (DAPI) is taken for the nuclei by its name; --channel chooses another."
+    plain = image("", axes="YX", shape=(4, 5))
+    assert choice_notice(dyes, "DAPI", 1) == choice_notice(image("GFP"), "", 0) == choice_notice(plain, "", None) == ""
 
 
 @pytest.mark.parametrize("wanted", ["RFP", "2", "-1"])

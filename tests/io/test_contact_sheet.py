@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import imagecodecs
 import numpy as np
+import pytest
 
+from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io import contact_sheet
 from napari_unet_seg.io.contact_sheet import THUMBNAIL, ContactSheet
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def thumbnail(value: int, shape: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> np.ndarray:
@@ -71,6 +69,36 @@ def test_full_pages_are_written_at_once_and_numbered(tmp_path: Path, monkeypatch
     sheet.finish()
     assert [path.name for path in sheet.pages] == ["contact_sheet.png", "contact_sheet_002.png"]
     assert all(path.exists() for path in sheet.pages)
+
+
+def test_pages_of_an_earlier_run_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(contact_sheet, "PER_PAGE", 2)
+    for name in ("contact_sheet_002.png", "contact_sheet_003.png", "contact_sheet_1000.png", "contact_sheet_mine.png"):
+        (tmp_path / name).touch()
+    sheet = ContactSheet(tmp_path)
+    for number in range(3):
+        sheet.add(thumbnail(number), "", "")
+    sheet.finish()
+    sheet.remove_old()
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["contact_sheet.png", "contact_sheet_002.png", "contact_sheet_mine.png"]
+
+
+def test_an_old_page_that_cannot_be_deleted_is_named(tmp_path: Path):
+    (tmp_path / "contact_sheet_002.png").mkdir()
+    with pytest.raises(WriteError, match=r"contact_sheet_002\.png, of an earlier run, cannot be deleted"):
+        ContactSheet(tmp_path).remove_old()
+
+
+def test_a_page_that_cannot_be_written_does_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(contact_sheet, "PER_PAGE", 1)
+    sheet = ContactSheet(tmp_path / "missing")
+    for _ in range(2):
+        with pytest.raises(WriteError):
+            sheet.add(None, "", "")
+    (tmp_path / "missing").mkdir()
+    sheet.add(None, "", "")
+    assert imagecodecs.imread(tmp_path / "missing" / "contact_sheet.png").shape[0] < 2 * THUMBNAIL
 
 
 def test_a_sheet_without_images_writes_nothing(tmp_path: Path):

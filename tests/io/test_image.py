@@ -88,6 +88,7 @@ def test_what_the_system_refuses_is_refused_in_its_words(tmp_path: Path):
     ("given", "names"),
     [
         (("DAPI", "GFP"), ("DAPI", "GFP")),
+        (("DAPI", "dapi"), ("DAPI", "dapi (2)")),  # the case does not tell them apart
         (("DAPI", "DAPI"), ("DAPI", "DAPI (2)")),  # a table has a column a channel
         (("", "GFP"), ("Channel 1", "GFP")),
         (("one name for two",), ("Channel 1", "Channel 2")),
@@ -99,6 +100,12 @@ def test_each_channel_has_a_name(given: tuple[str, ...], names: tuple[str, ...])
     assert image.channel_names == names
     assert image.colors == (None, None)
     assert image.contrast_limits == (None, None)
+
+
+def test_a_number_after_a_name_makes_no_name_twice():
+    names = ("a", "a", "a (2)", "A", "a (3)")
+    image = image_module._complete(ImageFile(Path("a.tif"), np.zeros((5, 3, 4)), "CYX", channel_names=names))
+    assert image.channel_names == ("a", "a (4)", "a (2)", "A (5)", "a (3)")
 
 
 def test_scale_is_that_of_the_axes_there_are():

@@ -210,6 +210,26 @@ def test_plain_array(tmp_path: Path):
     np.testing.assert_array_equal(image.data.compute(), PIXELS[0])
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "axes"),
+    [
+        ((40, 50, 3), "uint8", "YXS"),
+        ((40, 50, 4), "uint8", "YXS"),
+        ((2, 40, 50, 3), "uint8", "QYXS"),
+        ((40, 50, 3), "uint16", "QYX"),  # colours have 8 bits
+        ((40, 50, 2), "uint8", "QYX"),
+        ((40, 3), "uint8", "YX"),
+    ],
+)
+@pytest.mark.parametrize("version", [2, 3])
+def test_plain_array_of_colours(tmp_path: Path, version: int, shape: tuple[int, ...], dtype: str, axes: str):
+    pixels = RANDOM.integers(0, 255, shape, dtype)
+    zarr.create_array(tmp_path / "a.zarr", data=pixels, zarr_format=version)
+    image = open_image(tmp_path / "a.zarr")
+    assert image.axes == axes
+    np.testing.assert_array_equal(image.data.compute(), pixels)
+
+
 def test_plain_array_with_names(tmp_path: Path):
     zarr.create_array(tmp_path / "a.zarr", data=PIXELS[0].transpose(1, 2, 0), dimension_names=["y", "x", "t"])
     image = open_image(tmp_path / "a.zarr")

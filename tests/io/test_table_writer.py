@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_unet_seg.core.measure import measure
 from napari_unet_seg.io import labels_info
+from napari_unet_seg.io.geojson_writer import write_geojson
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.table_writer import labels_table, write_csv
 from tests.io.shapes import awkward_labels, many_labels
@@ -116,3 +119,116 @@ def test_the_features_given_are_not_changed():
     before = features.copy()
     labels_table(small(), LabelsInfo(features=features))
     pd.testing.assert_frame_equal(features, before)
+
+
+# -- nuclei that were corrected after they were measured -------------------------------------------------------------------------------
+
+SCALE = {"Y": 0.5, "X": 0.25}
+IMAGE = np.random.default_rng(1).random((40, 60))
+LOST = ["score", "mean_DAPI", "median_DAPI", "min_DAPI", "max_DAPI", "sum_DAPI", "std_DAPI"]
+
+
+def features_of(labels, scale=(0.5, 0.25)):
+    """As a batch gives them, with a remark of the user."""
+    images = {"DAPI": np.broadcast_to(IMAGE[: labels.shape[-2], : labels.shape[-1]], labels.shape)}
+    table = measure(labels, images, scale)
+    return table.assign(score=np.float32(0.75), note=[f"nucleus {label}" for label in table["label"]])
+
+
+def corrected():
+    """Two rows of nucleus 5 erased, 2 moved by a pixel with its area kept, 9 erased, 8 painted; and the features of before."""
+    labels = awkward_labels()
+    features = features_of(labels)
+    labels[10:12][labels[10:12] == 5] = 0
+    labels[labels == 2] = 0
+    labels[1:7, 5:9] = 2
+    labels[labels == 9] = 0
+    labels[20:23, 50:55] = 8
+    return labels, features
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_rows_of_corrected_nuclei_are_measured_again(lazy):
+    labels, features = corrected()
+    info = LabelsInfo(scale=SCALE, features=features)
+    table = labels_table(da.from_array(labels, chunks=16) if lazy else labels, info)
+    assert table.columns.tolist() == features.columns.tolist()
+    assert table["label"].tolist() == [1, 2, 5, 70_001, 70_002, 70_003, 8]
+    found, old, true = (frame.set_index("label") for frame in (table, features, features_of(labels)))
+    same, stale = [1, 70_001, 70_002, 70_003], [2, 5, 8]
+    pd.testing.assert_frame_equal(found.loc[same], old.loc[same], check_dtype=False)
+    shape = [name for name in found if name not in (*LOST, "note")]
+    pd.testing.assert_frame_equal(found.loc[stale, shape], true.loc[stale, shape])
+    assert found.loc[stale, LOST].isna().all(axis=None)
+    assert found.loc[[2, 5], "note"].tolist() == ["nucleus 2", "nucleus 5"]
+    assert found["touches_border"].dtype == bool
+
+
+def test_corrected_nuclei_are_measured_again_in_geojson(tmp_path):
+    labels, features = corrected()
+    write_geojson(tmp_path / "x.geojson", labels, LabelsInfo(scale=SCALE, features=features))
+    found = json.loads((tmp_path / "x.geojson").read_text(encoding="utf-8"))["features"]
+    measurements = {int(feature["properties"]["name"]): feature["properties"]["measurements"] for feature in found}
+    assert measurements[5]["area"] == (labels == 5).sum()
+    assert measurements[5]["area_um2"] == pytest.approx((labels == 5).sum() * 0.125)
+    assert not set(LOST) & set(measurements[5])
+    assert set(LOST) <= set(measurements[1])
+
+
+def test_features_that_agree_stay_as_they_are():
+    labels = awkward_labels()
+    features = features_of(labels)
+    pd.testing.assert_frame_equal(labels_table(labels, LabelsInfo(scale=SCALE, features=features)), features)
+    rounded = features.astype({"centroid_y": np.float32, "centroid_x": np.float32})
+    pd.testing.assert_frame_equal(labels_table(labels, LabelsInfo(scale=SCALE, features=rounded)), rounded)
+
+
+def test_corrected_nuclei_have_no_physical_size_without_a_scale():
+    labels, features = corrected()
+    table = labels_table(labels, LabelsInfo(features=features)).set_index("label")
+    assert table["area_um2"].isna().tolist() == [False, True, True, False, False, False, True]
+
+
+def test_all_nuclei_can_be_corrected():
+    labels, features = small(), features_of(small(), None)
+    table = labels_table(np.roll(labels, 1, axis=1), LabelsInfo(features=features))
+    assert table.columns.tolist() == features.columns.tolist()
+    assert table["centroid_x"].tolist() == (features["centroid_x"] + 1).tolist()
+    assert table[LOST].isna().all(axis=None)
+
+
+def test_corrected_nuclei_of_a_stack():
+    labels = np.zeros((3, 40, 60), np.int32)
+    for plane in range(3):
+        labels[plane, 5:9, 5:9] = 10 + plane
+        labels[plane, 20:30, 20:26] = 20 + plane
+    features = features_of(labels)
+    assert "plane_0" in features
+    labels[1][labels[1] == 11] = 0
+    labels[2, 34:38, 5:9] = 11  # to another plane
+    labels[0, 20:30, 26:28] = 20  # larger
+    labels[1, 0:2, 0:2] = 12  # now in two planes, where a perimeter is not defined
+    table = labels_table(labels, LabelsInfo(axes="ZYX", scale=SCALE, features=features)).set_index("label")
+    assert table.index.tolist() == features["label"].tolist()
+    assert table.loc[[11, 20, 12], "plane_0"].tolist() == [2, 0, 1]
+    assert table.loc[[11, 20, 12], "area"].tolist() == [16, 80, 20]
+    assert table["perimeter"].isna().tolist() == (table.index == 12).tolist()
+    assert table["score"].isna().tolist() == table.index.isin([11, 12, 20]).tolist()
+    assert table.loc[12, "touches_border"]
+
+
+def test_a_nucleus_in_the_same_place_of_another_plane_is_noticed():
+    labels = np.zeros((2, 40, 60), np.int32)
+    labels[0, 5:9, 5:9] = 1
+    table = labels_table(labels[::-1], LabelsInfo(axes="ZYX", features=features_of(labels)))
+    assert table["plane_0"].tolist() == [1]
+    assert table["score"].isna().all()
+
+
+@pytest.mark.parametrize("label", [[3, 9], [3, 3]])
+def test_features_of_other_programs_stay_as_they_are(label):
+    features = pd.DataFrame({"label": label, "area": [1.5, 0.25], "mean_DAPI": [1.0, 2.0]})  # square micrometres, perhaps
+    if label == [3, 3]:
+        features = features.assign(centroid_y=[1.0, 1.0], centroid_x=[1.0, 3.0])  # one row a plane, or a part
+    found = labels_table(small(), LabelsInfo(features=features))
+    pd.testing.assert_frame_equal(found[: len(features)], features)

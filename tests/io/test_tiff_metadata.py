@@ -124,6 +124,30 @@ def test_imagej_sizes(metadata: dict[str, Any], scale: dict[str, float]):
     assert describe_imagej(metadata, (2.0, 4.0)).scale == pytest.approx(scale)
 
 
+@pytest.mark.parametrize(
+    ("unit", "dots", "scale"),
+    [
+        ("inch", 72, {"T": 2}),  # a printer's, as the next ones
+        ("inch", 300, {"T": 2}),
+        ("inches", 1200, {"T": 2}),
+        ("cm", 28.35, {"T": 2}),
+        ("cm", 118.11, {"T": 2}),
+        ("inch", 50_800, {"Z": 25_400, "Y": 0.5, "X": 0.5, "T": 2}),
+        ("cm", 20_000, {"Z": 10_000, "Y": 0.5, "X": 0.5, "T": 2}),
+        ("micron", 0.05, {"Z": 1, "Y": 20, "X": 20, "T": 2}),  # a unit of microscopes, so that somebody meant it
+        ("mm", 50, {"Z": 1000, "Y": 20, "X": 20, "T": 2}),
+    ],
+)
+def test_imagej_resolution_of_a_printer_is_no_size(unit: str, dots: float, scale: dict[str, float]):
+    assert describe_imagej({"unit": unit, "spacing": 1, "finterval": 2}, (dots, dots)).scale == pytest.approx(scale)
+
+
+@pytest.mark.parametrize(("unit", "tag"), [("inch", "INCH"), ("cm", "CENTIMETER"), ("inch", "NONE")])
+def test_imagej_file_with_the_resolution_of_a_printer_has_no_size(tmp_path: Path, unit: str, tag: str):
+    tifffile.imwrite(tmp_path / "a.tif", PLANE, imagej=True, metadata={"unit": unit}, resolution=(300, 300), resolutionunit=tag)
+    assert open_image(tmp_path / "a.tif").scale == {}
+
+
 def test_imagej_without_resolution_has_no_size():
     assert describe_imagej({"unit": "micron"}, (0.0, 0.0)).scale == {}
 

@@ -45,5 +45,5 @@ def demo(options: DemoOptions) -> None:
         for path in outcome.outputs[1:]:
             say(f"    {path}")
     if not run.failures:
-        say(f"Look at {run.finished[0].outputs[-1]}, or open the labels in napari: napari {sources[0].path} {run.finished[0].outputs[0]}")
+        say(f"Look at {run.finished[0].outputs[-1]}.")
     raise typer.Exit(FAILED if run.failures else DONE)

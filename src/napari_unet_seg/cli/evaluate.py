@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet_seg.cli.terminal import DONE, FAILED, Bar, note, say, say_table
+from napari_unet_seg.cli.terminal import DONE, FAILED, Bar, before_work, note, say, say_table
 from napari_unet_seg.errors import InputError, ReadError, UnetSegError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def evaluate(options: EvaluateOptions) -> None:
     """Compare labels with the truth: average precision (AP), precision, recall, F1 and PQ at thresholds of the overlap (IoU)."""
     from napari_unet_seg.io.pairs import pair_files
 
-    pairs = pair_files(Path(options.truth), Path(options.prediction))
+    with before_work():
+        pairs = pair_files(Path(options.truth), Path(options.prediction))
     alone = [*pairs.first, *pairs.second]
     _tell_alone("truth", pairs.first)
     _tell_alone("prediction", pairs.second)

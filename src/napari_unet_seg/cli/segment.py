@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet_seg.cli.terminal import DONE, FAILED, USAGE, Bar, note, say, setting
+from napari_unet_seg.cli.terminal import DONE, FAILED, USAGE, Bar, before_work, note, say, setting
 from napari_unet_seg.errors import SettingsError
 from napari_unet_seg.io.inputs import Source
 from napari_unet_seg.settings import DEVICES, SegmentSettings
@@ -65,14 +66,16 @@ def segment(options: SegmentOptions) -> None:
     inputs = find_inputs(options.inputs, options.output)
     if inputs.results:
         note(f"{inputs.results} results of this program among the inputs are left out.")
-    if not inputs.sources:
-        _refuse(inputs)
     plan = _plan(options, inputs, wishes)
     from napari_unet_seg.core.checkpoint import load_model
 
     run = Run(plan, load_model(options.model), options.device, options.json)
     for given, sentence in inputs.missing:
         run.report_missing(given, sentence)
+    if not inputs.sources:
+        if not inputs.missing:
+            note("Error: There is no image among the inputs.")
+        raise typer.Exit(USAGE)
     run.follow()
     raise typer.Exit(FAILED if run.failures else DONE)
 
@@ -108,13 +111,15 @@ class Run:
         Raises
         ------
         typer.Exit
-            If the user interrupts.
+            If the user interrupts, or the run is refused before any work.
         """
         from napari_unet_seg.io.batch import iter_batch
 
         try:
             with Bar(len(self.plan.sources), not self.as_json) as bar, closing(iter_batch(self.plan, self.model, self.device)) as steps:
-                for progress in steps:
+                with before_work():
+                    first = next(steps)
+                for progress in itertools.chain((first,), steps):
                     bar.update(progress.done + progress.metrics.get("part", 0.0), progress.stage)
                     if progress.notice:
                         self._told.add(progress.notice)
@@ -175,6 +180,9 @@ class Run:
             "nuclei": outcome.nuclei,
             "seconds": round(outcome.seconds, 3),
             "megapixels": outcome.megapixels,
+            "polarity": outcome.polarity or None,
+            "low": outcome.low,
+            "high": outcome.high,
             "device": outcome.device or None,
             "model": self.model.name,
             "model_sha256": self.model.sha256,
@@ -224,11 +232,3 @@ def _plan(options: SegmentOptions, inputs: Inputs, wishes: Wishes) -> Plan:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.strip() for item in text.split(",") if item.strip()))
-
-
-def _refuse(inputs: Inputs) -> None:
-    for _, sentence in inputs.missing:
-        note(f"Error: {sentence}")
-    if not inputs.missing:
-        note("Error: There is no image among the inputs.")
-    raise typer.Exit(USAGE)

@@ -92,6 +92,22 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(USAGE if isinstance(error, _UNUSABLE) else FAILED) from error
 
 
+@contextmanager
+def before_work() -> Iterator[None]:
+    """Turn every error of this package into one of usage: nothing was done yet.
+
+    Raises
+    ------
+    typer.Exit
+        With the code of usage.
+    """
+    try:
+        yield
+    except UnetSegError as error:
+        note(f"Error: {error}")
+        raise typer.Exit(USAGE) from error
+
+
 def setting(settings: type, name: str, panel: str | None = None) -> Any:
     """Declare an option by a field of a settings class: range, choices and help come from there.
 

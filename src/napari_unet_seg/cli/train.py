@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet_seg.cli.terminal import FAILED, Bar, note, say, setting
+from napari_unet_seg.cli.terminal import FAILED, Bar, before_work, note, say, setting
 from napari_unet_seg.errors import ModelError, SettingsError
 from napari_unet_seg.progress import Command, Steps
 from napari_unet_seg.settings import TrainSettings
@@ -58,7 +58,8 @@ def train(options: TrainOptions) -> None:
     from napari_unet_seg.io.training_data import read_training_set
 
     known = Path(options.known) if options.known else None
-    data = read_training_set(Path(options.images), Path(options.labels), known, options.channel)
+    with before_work():
+        data = read_training_set(Path(options.images), Path(options.labels), known, options.channel)
     for sentence in data.notices:
         note(sentence)
     base = None if options.base == "none" else options.base

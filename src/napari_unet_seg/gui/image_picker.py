@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.layers import Channel, describe, layer_axes, layer_channels
+from napari_unet_seg.io.channels import is_nuclear_name
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -79,17 +80,18 @@ class ImagePicker(QObject):
         return bool(isalive(self.image_box))  # type: ignore[no-untyped-call]
 
     def refresh(self, event: object = None) -> None:
-        """Offer the image layers that there are, topmost first as in the layer list, and keep the choice."""
+        """Offer the image layers that there are, topmost first as in the layer list, and keep the choice unless an image was opened."""
         if not self._alive:
             return
-        chosen = self.layer
+        before, chosen = self._layers, self.layer
         self._layers = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
         self.image_box.blockSignals(True)
         self.image_box.clear()
         self.image_box.addItems([layer.name for layer in self._layers])
         for index, layer in enumerate(self._layers):
             self.image_box.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
-        kept = chosen in self._layers
+        opened = [layer for layer in self._layers if layer not in before]
+        kept = chosen in self._layers and not (opened and _outranks(opened[0].name, chosen.name))
         self.image_box.setCurrentIndex(self._layers.index(chosen) if kept else self._preferred())
         self.image_box.blockSignals(False)
         self.image_box.setEnabled(bool(self._layers))
@@ -165,6 +167,11 @@ class ImagePicker(QObject):
 
     def _tell(self, index: int = 0) -> None:
         self.changed.emit()
+
+
+def _outranks(opened: str, chosen: str) -> bool:
+    """Say whether an image that was just opened is the one to segment; of the channels of a file, the one that shows nuclei stays."""
+    return is_nuclear_name(opened) or not is_nuclear_name(chosen)
 
 
 def _list_emitters(viewer: Viewer) -> tuple[Any, ...]:

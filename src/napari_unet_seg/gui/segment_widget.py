@@ -197,7 +197,7 @@ class SegmentWidget(QWidget):
             self._show_error(error)
             return
         words = count_words(outcome.count, source.planes)
-        detail = f"Found in {time_words(outcome.seconds)}. To save them: File › Save Selected Layers."
+        detail = f"Found in {source.name} in {time_words(outcome.seconds)}. To save them: File › Save Selected Layers."
         if not outcome.count:
             detail = NOTHING_FOUND
         self.status.show_result(words, detail)

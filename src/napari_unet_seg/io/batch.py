@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from napari_unet_seg.errors import InputError, UnetSegError, WriteError
+from napari_unet_seg.errors import InputError, WriteError
+from napari_unet_seg.io.failures import FAILURES, explain, noted
 from napari_unet_seg.io.inputs import drop_suffix
 from napari_unet_seg.io.quantities import Wishes
+from napari_unet_seg.io.remarks import describe
 from napari_unet_seg.io.summary import Outcome, Summary, refuse_old
 from napari_unet_seg.progress import Progress, Steps
 
@@ -36,8 +38,6 @@ FORMATS = {
 }
 """What can be written beside each other, and how the files end."""
 STAGE = "Segmenting"
-_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
-"""What an odd file may raise somewhere in the libraries below: it must not end a run over thousands of others."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     ------
     Progress
         `done` and `total` count images; the metric ``part`` is the share of the present one that is done. When an image is finished, its
-        `Outcome` is the `preview`. Closing the generator cancels and leaves no unfinished file.
+        `Outcome` is the `preview`. Closing the generator cancels, leaves no unfinished file, and writes the tables of what is finished.
 
     Returns
     -------
@@ -109,7 +109,8 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     ModelError, DeviceError, SettingsError
         If the model or the device is not there, or a setting is out of range; before any work.
     WriteError
-        If the folder cannot be made, or holds the tables of an earlier run that may not be overwritten; before any work.
+        If the folder cannot be made, or holds the tables of an earlier run that may not be overwritten; before any work. Or, at the end,
+        if one of the tables over all images cannot be written.
     """
     from napari_unet_seg.core.checkpoint import load_model
     from napari_unet_seg.core.device import choose_device
@@ -119,14 +120,21 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     choose_device(device)
     plan.wishes.check(loaded.defaults)
     make_folder(plan.output)
-    outcomes: list[Outcome] = []
     with closing(Summary(plan.output)) as summary:
+        return (yield from _each(plan, loaded, device, summary))
+
+
+def _each(plan: Plan, model: Model, device: str, summary: Summary) -> Steps[tuple[Outcome, ...]]:
+    """Go through the images, and write the tables over them."""
+    outcomes: list[Outcome] = []
+    try:
         for number, source in enumerate(plan.sources):
-            steps = _Image(plan, source, summary).run(loaded, device)
+            steps = _Image(plan, source, summary).run(model, device)
             outcome = yield from _counted(steps, f"{STAGE} {source.relative.name}", number, len(plan.sources))
             outcomes.append(outcome)
             yield Progress(STAGE, number + 1, len(plan.sources), preview=outcome)
-        if plan.summary:
+    finally:  # also when the run is cancelled: what is finished is in the tables
+        if summary.started:
             summary.write()
     return tuple(outcomes)
 
@@ -178,29 +186,26 @@ class _Image:
         self.warnings: list[str] = []
 
     def run(self, model: Model, device: str) -> Steps[Outcome]:
-        """Do everything for the image; whatever goes wrong becomes the outcome's error."""
+        """Do everything for the image; whatever goes wrong becomes the outcome's error, or a warning once its files are written."""
         started = time.monotonic()
         table, thumbnail = None, None
         try:
             image, result = yield from self._segment(model, device)
-            written = self._write(image, result)
-            outcome = dataclasses.replace(_describe(self.source, image, result), outputs=written)
+            outcome = describe(self.source, image, result)
+            outcome = dataclasses.replace(outcome, outputs=self._write(image, result))
             table = result.features
-            thumbnail = self._thumbnail(image, result) if self.plan.summary else None
-        except UnetSegError as error:
-            outcome = Outcome(self.source, error=str(error))
-        except _UNEXPECTED as error:
-            reason = (str(error).strip() or "no reason given").splitlines()[0]
-            outcome = Outcome(self.source, error=f"It failed unexpectedly ({type(error).__name__}: {reason}).")
+        except FAILURES as error:
+            outcome = Outcome(self.source, error=explain(error))
+        if self.plan.summary and not outcome.error:
+            with noted("The contact sheet lacks its picture", self.warnings):
+                thumbnail = self._thumbnail(image, result)
         warnings = (*self.warnings, *outcome.warnings)
         outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started, warnings=warnings)
-        if self.plan.summary:
-            self.summary.add(outcome, table, thumbnail)
-        return outcome
+        return self.summary.add(outcome, table, thumbnail) if self.plan.summary else outcome
 
     def _segment(self, model: Model, device: str) -> Steps[tuple[ImageFile, Segmentation]]:
         from napari_unet_seg.core.segment import iter_segment
-        from napari_unet_seg.io.channels import measured_channels, nuclear_channel
+        from napari_unet_seg.io.channels import choice_notice, measured_channels, nuclear_channel
         from napari_unet_seg.io.image import open_image
 
         self._refuse_existing()
@@ -211,6 +216,8 @@ class _Image:
             self.warnings.append(image.notice)
         settings = self.plan.wishes.settings(model.defaults, image.scale)
         channel = nuclear_channel(image, self.plan.channel)
+        if notice := choice_notice(image, self.plan.channel, channel):
+            self.warnings.append(notice)
         measured = measured_channels(image, self.plan.measure)  # a wrong name is told before the network runs
         steps = iter_segment(image.data, model, device, image.axes, channel, settings)
         result = yield from self._noting(steps)
@@ -245,6 +252,8 @@ class _Image:
         if "Y" in image.scale and "X" in image.scale:
             features = add_physical(features, (image.scale["Y"], image.scale["X"]))
         provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}
+        if image.channel_axis is not None:
+            provenance["channel_name"] = image.channel_names[provenance["channel"]]
         return dataclasses.replace(result, features=features, provenance=provenance)
 
     def _write(self, image: ImageFile, result: Segmentation) -> tuple[Path, ...]:
@@ -269,30 +278,3 @@ class _Image:
         from napari_unet_seg.io.overlay import draw_overlay
 
         return draw_overlay(image, result.labels, result.provenance["channel"], THUMBNAIL)
-
-
-def _describe(source: Source, image: ImageFile, result: Segmentation) -> Outcome:
-    """Count what was found."""
-    labels = result.labels
-    planes = labels.size // (labels.shape[-1] * labels.shape[-2])
-    square_micrometres = labels.size * image.scale["Y"] * image.scale["X"] if {"Y", "X"} <= set(image.scale) else 0.0
-    return Outcome(
-        source,
-        nuclei=result.count,
-        touching_border=int(result.features["touches_border"].sum()),
-        planes=planes,
-        per_mm2=result.count / square_micrometres * 1e6 if square_micrometres else None,
-        megapixels=labels.size / 1e6,
-        device=str(result.provenance["device"]),
-        warnings=tuple(sentence for applies, sentence in _REMARKS if applies(result)),
-    )
-
-
-def _is_flat(result: Segmentation) -> bool:
-    return any(not limits["high"] > limits["low"] for limits in result.provenance["limits"])
-
-
-_REMARKS: tuple[tuple[Callable[[Segmentation], bool], str], ...] = (
-    (_is_flat, "A plane has the same intensity everywhere, or nothing finite."),
-    (lambda result: result.count == 0, "No nuclei were found."),
-)

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.image import ImageFile
 
 _NUCLEAR = re.compile(
-    r"dapi|hoechst|h2b|draq[57]|sytox|nuc(lei|leus|lear|blue|red|green|spot)|sir-?dna|to-?pro|propidium|7-?aad|histone|(?<![a-z])dna(?![a-z])"
+    r"(?<![a-z])(dapi|hoechst|h2b|draq[57]|sytox|nuc(lei|leus|lear|blue|red|green|spot)|sir-?dna|to-?pro|propidium|7-?aad|histone|dna(?![a-z]))"
 )
 """Dyes and labels of nuclei, as they stand in the names of channels."""
+_NOT_NUCLEAR = re.compile(r"(?<![a-z])(non|peri|pores?|envelope|membranes?)(?![a-z])")
+"""Words that say that something else than the whole nucleus shows."""
 _COLOURS = ("red", "green", "blue")
 
 
@@ -25,8 +27,8 @@ def nuclear_channel(image: ImageFile, wanted: str = "") -> int | None:
     image : ImageFile
         An image with any number of channels.
     wanted : str
-        Its name (the case does not matter) or its number from 0. When empty, the only channel is taken, or else the only one whose name is
-        a nuclear dye.
+        Its name (the case does not matter), its number from 0, or both as "0:DAPI". When empty, the only channel is taken, or
+        else the only one whose name is a nuclear dye.
 
     Returns
     -------
@@ -36,17 +38,44 @@ def nuclear_channel(image: ImageFile, wanted: str = "") -> int | None:
     Raises
     ------
     InputError
-        If there is no such channel, or none can be chosen by itself; the sentence lists the channels.
+        If there is no such channel, none can be chosen by itself, or a number is also the name of another channel.
     """
     if wanted:
         number = _find(image, wanted)
         return number if image.channel_axis is not None else None
     if image.channels == 1:
         return None if image.channel_axis is None else 0
-    stained = [number for number, name in enumerate(image.channel_names) if _NUCLEAR.search(name.lower())]
+    stained = [number for number, name in enumerate(image.channel_names) if is_nuclear_name(name)]
     if len(stained) == 1:
         return stained[0]
     raise InputError(f"{image.path.name} has {image.channels} channels ({_listed(image)}); name the one that shows nuclei (--channel).")
+
+
+def is_nuclear_name(name: str) -> bool:
+    """Whether a channel's name is that of a dye or label of whole nuclei, such as "DAPI", and not "Perinuclear GFP"."""
+    return _NUCLEAR.search(name.lower()) is not None and _NOT_NUCLEAR.search(name.lower()) is None
+
+
+def choice_notice(image: ImageFile, wanted: str, channel: int | None) -> str:
+    """Return a sentence on a channel that was found by its name, which the user should read.
+
+    Parameters
+    ----------
+    image : ImageFile
+        The image.
+    wanted : str
+        The channel that was asked for; empty when it was found.
+    channel : int or None
+        The channel that is taken, from `nuclear_channel`.
+
+    Returns
+    -------
+    str
+        Empty when there was nothing to choose, or the user did.
+    """
+    if wanted or channel is None or image.channels == 1:
+        return ""
+    return f"Channel {channel} ({image.channel_names[channel]}) is taken for the nuclei by its name; --channel chooses another."
 
 
 def measured_channels(image: ImageFile, wanted: tuple[str, ...]) -> dict[str, Any]:
@@ -87,10 +116,19 @@ def _take(image: ImageFile, wanted: str) -> tuple[str, Any]:
 
 def _find(image: ImageFile, wanted: str) -> int:
     names = [name.lower() for name in image.channel_names]
-    if wanted.lower() in names:
-        return names.index(wanted.lower())
-    if wanted.isdecimal() and int(wanted) < image.channels:
-        return int(wanted)
+    both = [f"{number}:{name}" for number, name in enumerate(names)]
+    given = wanted.lower()
+    named = names.index(given) if given in names else None
+    numbered = int(given) if given.isdecimal() and int(given) < image.channels else None
+    if named is not None and numbered not in (None, named):
+        raise InputError(
+            f"{image.path.name} has a channel called {wanted!r}, which is number {named}, and another one whose number is {wanted}; "
+            f"write {named}:{image.channel_names[named]} or {numbered}:{image.channel_names[int(given)]}."
+        )
+    found = [number for number in (named, numbered) if number is not None]
+    found += [both.index(given)] if given in both else []
+    if found:
+        return found[0]
     raise InputError(f"{image.path.name} has no channel {wanted!r}; it has {_listed(image)}.")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.overlay import write_png
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ THUMBNAIL = 256
 PER_PAGE = 100
 """Images on a page; a run of more gives several pages, and needs the memory of one."""
 _COLUMNS = 10
+_PAGE = re.compile(r"contact_sheet_\d{3,}\.png")
 _GAP, _CAPTION, _TEXT = 8, 34, 12
 _GROUND, _INK, _NO_PICTURE = 24, 230, (70, 20, 20)
 
@@ -65,12 +68,32 @@ class ContactSheet:
         WriteError
             If the system refuses to write.
         """
-        if self._cells:
+        cells, self._cells = self._cells, []  # a page that cannot be written must not grow for ever
+        if cells:
             page = len(self.pages) + 1
             path = self.folder / ("contact_sheet.png" if page == 1 else f"contact_sheet_{page:03}.png")
-            write_png(path, _arrange(self._cells))
+            write_png(path, _arrange(cells))
             self.pages.append(path)
-            self._cells = []
+
+    def remove_old(self) -> None:
+        """Delete further pages of an earlier run with more images.
+
+        Raises
+        ------
+        WriteError
+            If the system refuses.
+        """
+        for path in pages_in(self.folder):
+            if path not in self.pages:
+                try:
+                    path.unlink()
+                except OSError as error:
+                    raise WriteError(f"{path}, of an earlier run, cannot be deleted: {error.strerror or error}; delete it.") from error
+
+
+def pages_in(folder: Path) -> list[Path]:
+    """Return the pages of a contact sheet in a folder, from the second on."""
+    return sorted(path for path in folder.glob("contact_sheet_*.png") if _PAGE.fullmatch(path.name))
 
 
 def _cell(thumbnail: Picture | None, name: str, remark: str) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,7 +215,15 @@ def _unique_names(names: Sequence[str], count: int) -> tuple[str, ...]:
         return (names[0] if len(names) == 1 else "",)
     given = names if len(names) == count else [""] * count
     wanted = [name or f"Channel {i + 1}" for i, name in enumerate(given)]
-    return tuple(name if name not in wanted[:i] else f"{name} ({i + 1})" for i, name in enumerate(wanted))
+    originals = {name.casefold() for name in wanted}
+    unique: dict[str, str] = {}
+    for first, name in enumerate(wanted, 1):
+        numbered = (f"{name} ({number})" for number in itertools.count(first))
+        # The case does not tell channels apart when they are chosen by name.
+        free = (other for other in numbered if other.casefold() not in originals and other.casefold() not in unique)
+        chosen = next(free) if name.casefold() in unique else name
+        unique[chosen.casefold()] = chosen
+    return tuple(unique.values())
 
 
 def _padded(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.axes import COLOUR_SAMPLES
 from napari_unet_seg.errors import ReadError
 from napari_unet_seg.io import image as image_module
 from napari_unet_seg.io.blocks import grow_block
@@ -52,14 +53,15 @@ def read_ome_zarr(path: Path) -> ImageFile:
 
 
 def _read_array(path: Path, array: zarr.Array[Any]) -> ImageFile:
-    """Read an array without OME metadata: zarr v3 may name its dimensions, otherwise the last two are taken for Y and X."""
+    """Read an array without OME metadata: zarr v3 may name its dimensions, otherwise the last two are Y and X, but for colours."""
     if array.ndim < 2:
         raise ReadError(f"{path.name} holds an array of shape {array.shape}, which is no image: it needs two dimensions at least.")
     names = getattr(array.metadata, "dimension_names", None) or ()
     axes = "".join(_axis_letter(name) for name in names)
     if not ("Y" in axes and "X" in axes):
-        axes = "Q" * (array.ndim - 2) + "YX"
-    arranged, order = arrange(axes, array.shape, color=False)
+        colored = array.ndim > 2 and array.shape[-1] in COLOUR_SAMPLES and array.dtype == np.uint8
+        axes = ("YX" + "S" * colored).rjust(array.ndim, "Q")
+    arranged, order = arrange(axes, array.shape, color=True)
     return ImageFile(path=path, data=_lazy(array, axes).transpose(order), axes=arranged)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import io
 import pickle
 import tempfile
 from dataclasses import dataclass, field
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.atomic import atomic_path
-from napari_unet_seg.io.contact_sheet import ContactSheet
+from napari_unet_seg.io.contact_sheet import ContactSheet, pages_in
+from napari_unet_seg.io.failures import noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.inputs import Source
 
 NUCLEI, IMAGES, SHEET = "nuclei.csv", "images.csv", "contact_sheet.png"
-COLUMNS = ("file", "nuclei", "per_mm2", "touching_border", "planes", "megapixels", "warnings", "error")
+COLUMNS = ("file", "nuclei", "per_mm2", "touching_border", "planes", "megapixels", "polarity", "low", "high", "warnings", "error")
 """Columns of the table of images."""
 
 
@@ -43,6 +46,10 @@ class Outcome:
         Nuclei per square millimetre, None when the pixel size is not known.
     megapixels : float or None
         Pixels segmented, in millions.
+    polarity : str
+        Whether nuclei were taken to be "bright" or "dark" in the first plane; empty when there is no result.
+    low, high : float or None
+        Intensities between which the first plane was seen.
     seconds : float
         Time from opening the file to having written everything.
     device : str
@@ -60,6 +67,9 @@ class Outcome:
     planes: int | None = None
     per_mm2: float | None = None
     megapixels: float | None = None
+    polarity: str = ""
+    low: float | None = None
+    high: float | None = None
     seconds: float = 0.0
     device: str = ""
     warnings: tuple[str, ...] = field(default=())
@@ -74,7 +84,7 @@ class Outcome:
 
     def row(self) -> dict[str, Any]:
         """Return the image's row of the table of images; no times, so that equal runs give equal files."""
-        values = {name: getattr(self, name) for name in COLUMNS[1:6]}
+        values = {name: getattr(self, name) for name in COLUMNS[1:-2]}
         return {"file": self.source.shown} | values | {"warnings": " ".join(self.warnings), "error": self.error}
 
 
@@ -93,9 +103,16 @@ class Summary:
         self.sheet = ContactSheet(folder)
         self._rows: list[dict[str, Any]] = []
         self._columns: dict[str, None] = {"file": None}
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+        # Without a buffer, a full disk is told by the image that does not fit, and not by all those after it.
+        self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `close`
+        self._spooled = 0
 
-    def add(self, outcome: Outcome, table: pd.DataFrame | None = None, thumbnail: npt.NDArray[np.uint8] | None = None) -> None:
+    @property
+    def started(self) -> bool:
+        """Whether there is an image."""
+        return bool(self._rows)
+
+    def add(self, outcome: Outcome, table: pd.DataFrame | None = None, thumbnail: npt.NDArray[np.uint8] | None = None) -> Outcome:
         """Add an image.
 
         Parameters
@@ -107,22 +124,23 @@ class Summary:
         thumbnail : ndarray of uint8, shape (Y, X, 3), optional
             For the contact sheet.
 
-        Raises
-        ------
-        WriteError
-            If a page of the contact sheet cannot be written.
+        Returns
+        -------
+        Outcome
+            With a warning more for what could not be added, such as when a disk is full.
         """
-        row = outcome.row()
-        self._rows.append(row)
+        problems: list[str] = []
         if table is not None:
-            named = table.drop(columns="index", errors="ignore")
-            named.insert(0, "file", row["file"])
-            self._columns |= dict.fromkeys(named.columns)
-            pickle.dump(named, self._spool)
-        self.sheet.add(thumbnail, row["file"], outcome.error or outcome.found)
+            with noted(f"{NUCLEI} lacks this image", problems):
+                self._spool_table(table, outcome.source.shown)
+        with noted("A page of the contact sheet is missing", problems):
+            self.sheet.add(thumbnail, outcome.source.shown, outcome.error or outcome.found)
+        outcome = dataclasses.replace(outcome, warnings=(*outcome.warnings, *problems))
+        self._rows.append(outcome.row())
+        return outcome
 
     def write(self) -> tuple[Path, ...]:
-        """Write the tables and what is left of the contact sheet.
+        """Write the tables and what is left of the contact sheet, each of them even if another cannot be written.
 
         Returns
         -------
@@ -132,27 +150,55 @@ class Summary:
         Raises
         ------
         WriteError
-            If the system refuses to write.
+            If the system refuses to write one of them.
         """
-        self.sheet.finish()
-        with atomic_path(self.folder / NUCLEI) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(self._columns)
-            for table in self._tables():
-                table.reindex(columns=list(self._columns)).to_csv(file, index=False, header=False, lineterminator="\n")
-        with atomic_path(self.folder / IMAGES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self._rows)
+        problems: list[str] = []
+        steps = {IMAGES: self._write_images, NUCLEI: self._write_nuclei, SHEET: self.sheet.finish, "Old pages stay": self.sheet.remove_old}
+        for name, step in steps.items():
+            with noted(name, problems):
+                step()
+        if problems:
+            raise WriteError(" ".join(problems))
         return (self.folder / NUCLEI, self.folder / IMAGES, *self.sheet.pages)
 
     def close(self) -> None:
         """Give the room on the disk back."""
         self._spool.close()
 
+    def _write_images(self) -> None:
+        with atomic_path(self.folder / IMAGES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+    def _write_nuclei(self) -> None:
+        with atomic_path(self.folder / NUCLEI) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(self._columns)
+            for table in self._tables():
+                table.reindex(columns=list(self._columns)).to_csv(file, index=False, header=False, lineterminator="\n")
+
+    def _spool_table(self, table: pd.DataFrame, name: str) -> None:
+        """Keep a table on the disk; whole, or not at all."""
+        named = table.drop(columns="index", errors="ignore")
+        named.insert(0, "file", name)
+        start = self._spool.tell()
+        rest = memoryview(pickle.dumps(named))
+        try:
+            while rest:
+                rest = rest[self._spool.write(rest) :]
+        except BaseException:
+            self._spool.seek(start)
+            self._spool.truncate()
+            raise
+        self._spooled += 1
+        self._columns |= dict.fromkeys(named.columns)
+
     def _tables(self) -> Iterator[pd.DataFrame]:
         self._spool.seek(0)
-        while self._spool.peek(1):
-            yield pickle.load(self._spool)
+        reader = io.BufferedReader(self._spool)
+        for _ in range(self._spooled):
+            yield pickle.load(reader)
+        reader.detach()  # else the reader would close the file
 
 
 def refuse_old(folder: Path) -> None:
@@ -164,6 +210,6 @@ def refuse_old(folder: Path) -> None:
         If one of the files exists.
     """
     old: Iterable[Path] = (folder / name for name in (NUCLEI, IMAGES, SHEET))
-    for path in old:
+    for path in (*old, *pages_in(folder)):
         if path.exists():
             raise WriteError(f"{path} exists already; choose another folder, or allow overwriting (--overwrite).")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.io.atomic import atomic_path
 from napari_unet_seg.io.labels_info import iter_bands, iter_planes, open_labels
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.labels_info import LabelsInfo
 
     Array = np.ndarray[Any, np.dtype[Any]]
+
+_COMPARED = ("area", "centroid_y", "centroid_x")
+"""A table with these is taken for one of `napari_unet_seg.core.measure`; what they mean in others is not known."""
+
+_PIXEL_VALUES = ("mean_", "median_", "min_", "max_", "sum_", "std_")
+"""How columns of intensities begin, which are not known of pixels that were painted since."""
 
 
 def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> None:
@@ -46,7 +53,8 @@ def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> No
 def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:
     """Return a table with exactly one row for each nucleus that is in the labels.
 
-    Features of nuclei that were erased are left out, and nuclei that were painted since are added with what the pixels tell.
+    Features of nuclei that were erased are left out, and nuclei that were painted since are added with what the pixels tell. Where area or
+    centroid of our own features are no longer those of the pixels, the shape is measured again, and score and intensities are NaN.
 
     Parameters
     ----------
@@ -67,6 +75,8 @@ def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:
         return pixels
     features = _with_label(info.features)
     features = features[features["label"].isin(pixels["label"])]
+    if set(_COMPARED) <= set(features) and features["label"].is_unique:
+        return _corrected(features, pixels, array, info)
     new = pixels[~pixels["label"].isin(features["label"])]
     if new.empty:
         return features.reset_index(drop=True)
@@ -80,6 +90,65 @@ def _with_label(features: pd.DataFrame) -> pd.DataFrame:
     table = table.drop(columns=[name for name in ("label", "index") if name in table])
     table.insert(0, "label", np.asarray(numbers))
     return table
+
+
+def _corrected(features: pd.DataFrame, pixels: pd.DataFrame, array: Any, info: LabelsInfo) -> pd.DataFrame:
+    """Return the features with what is true of the pixels, in rows that are not, and with rows of the nuclei that are new."""
+    import pandas as pd
+
+    agree = _agree(features, pixels.set_index("label").loc[features["label"]], _plane_columns(features, info))
+    kept, changed = features[agree], features[~agree]
+    stale = pixels[~pixels["label"].isin(kept["label"])]
+    if stale.empty:
+        return features.reset_index(drop=True)
+    order = [*features["label"], *stale["label"][~stale["label"].isin(changed["label"])]]
+    fresh = _measured_again(array, info, stale, _plane_columns(features, info))
+    fresh = fresh[[name for name in fresh if name in features]]
+    others = [name for name in changed if name == "label" or not (name in fresh or _follows_pixels(str(name)))]
+    # Columns of which nothing is known are left to be filled with NaN: they must not decide on the type of the whole.
+    fresh = fresh.merge(changed[others], on="label", how="left").dropna(axis=1, how="all")
+    table = pd.concat([kept, fresh]) if len(kept) else fresh.reindex(columns=features.columns)
+    return table.set_index("label").loc[order].reset_index()[list(features)]
+
+
+def _plane_columns(features: pd.DataFrame, info: LabelsInfo) -> list[str]:
+    """Return the columns that tell in which plane a nucleus is, in the order of the leading axes; none if they do not fit these."""
+    names = [name for name in features if str(name).startswith("plane_")]
+    return names if len(names) == len(info.axes) - 2 else []
+
+
+def _agree(features: pd.DataFrame, pixels: pd.DataFrame, planes: list[str]) -> Array:
+    """Return for each row whether area, centroid and plane are those of the pixels, less what is lost in float32."""
+    leading = [name for name in pixels if name not in _COMPARED]
+    pairs = [(name, name) for name in _COMPARED] + list(zip(planes, leading, strict=False))
+    same = [np.isclose(features[ours].astype(float), pixels[true], rtol=1e-7, atol=1e-4) for ours, true in pairs]
+    agree: Array = np.logical_and.reduce(same)
+    return agree
+
+
+def _follows_pixels(name: str) -> bool:
+    """Whether a column depends on which pixels a nucleus has: what it says of others is not true of these."""
+    return name == "score" or name.startswith(_PIXEL_VALUES) or name.endswith(("_um", "_um2"))
+
+
+def _measured_again(array: Any, info: LabelsInfo, stale: pd.DataFrame, planes: list[str]) -> pd.DataFrame:
+    """Measure the shape of some nuclei; of one that lies in several planes only what is defined then."""
+    import pandas as pd
+
+    tables = []
+    for index, plane in iter_planes(array):
+        values = np.asarray(plane)
+        chosen = np.where(np.isin(values, stale["label"]), values, 0)
+        if chosen.any():
+            tables.append(measure_plane(chosen).assign(**dict(zip(planes, index, strict=False))))
+    groups = pd.concat(tables).drop(columns="index").groupby("label")
+    fresh = groups.first()
+    fresh["touches_border"] = groups["touches_border"].any()
+    flat = [name for name in fresh if name not in ("touches_border", *planes)]
+    fresh.loc[groups.size() > 1, flat] = np.nan
+    fresh[list(_COMPARED)] = stale.set_index("label")[list(_COMPARED)].astype(float)
+    y, x = info.step("Y"), info.step("X")
+    return (add_physical(fresh, (y, x)) if y and x else fresh).reset_index()
 
 
 def _measured(array: Any, info: LabelsInfo) -> pd.DataFrame:

@@ -21,6 +21,9 @@ LARGEST_PIXEL = 10.0
 """Micrometres. Resolution tags that make a pixel larger than this are taken for a printer's: cameras, scanners and drawing programs put
 72 to 2400 dots an inch (350 to 11 µm) into every file, and microscopes have smaller pixels with any objective from 1x on."""
 
+_PRINTED = {micrometres("inch"), micrometres("cm")}
+"""Units, as micrometres, in which ImageJ hands on a printer's resolution that it found in a picture."""
+
 _RESOLUTION_UNITS = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # of the tag ResolutionUnit: inch, cm, mm, µm
 
 _COMPOSITE = ("#ff0000", "#00ff00", "#0000ff", "#ffffff", "#00ffff", "#ff00ff", "#ffff00")
@@ -137,13 +140,15 @@ def _provenance(text: str | None) -> dict[str, Any] | None:
 
 def _imagej_scale(metadata: dict[str, Any], resolution: tuple[float, float]) -> dict[str, float]:
     factor = micrometres(str(metadata.get("unit", "")))
-    scale = {
+    interval = _positive(metadata.get("finterval"), seconds(str(metadata.get("tunit", "s"))))
+    sizes = {
         "Z": _positive(metadata.get("spacing"), factor),
         "Y": _positive(1 / resolution[1] if resolution[1] else None, factor),
         "X": _positive(1 / resolution[0] if resolution[0] else None, factor),
-        "T": _positive(metadata.get("finterval"), seconds(str(metadata.get("tunit", "s")))),
     }
-    return {axis: step for axis, step in scale.items() if step}
+    if factor in _PRINTED and max(sizes["Y"] or 0, sizes["X"] or 0) > LARGEST_PIXEL:
+        sizes = {}  # the distance of planes, in the same unit, means no more than the size of pixels
+    return {axis: step for axis, step in (sizes | {"T": interval}).items() if step}
 
 
 def _imagej_names(metadata: dict[str, Any], channels: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from napari_unet_seg.io.damage import damage
 from napari_unet_seg.io.image import ImageFile, arrange
 from napari_unet_seg.io.tiff_lazy import lazy_levels
 from napari_unet_seg.io.tiff_metadata import describe_tiff
+from napari_unet_seg.io.tiff_palette import look_up, palette_colors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,11 +54,15 @@ def read_tiff(path: Path) -> ImageFile:
         series = tif.series[index]
         _check_whole(path, tif, series)
         levels = _levels(path, index, series)
-        color = int(series.keyframe.photometric) in _RGB
-        axes, order = arrange(series.axes, series.shape, color=color)
+        found = describe_tiff(tif, series)
+        color, letters = int(series.keyframe.photometric) in _RGB, series.axes
+        table = None if found.is_labels else palette_colors(path, series)
+        if table is not None:
+            levels, color, letters = [look_up(level, table) for level in levels], True, letters + "S"
+            found = dataclasses.replace(found, colors=(), contrast_limits=())  # they were those of the numbers
+        axes, order = arrange(letters, levels[0].shape, color=color)
         if order != tuple(range(len(order))):
             levels = [level.transpose(order) for level in levels]
-        found = describe_tiff(tif, series)
         return ImageFile(
             path=path,
             data=levels if len(levels) > 1 else levels[0],
