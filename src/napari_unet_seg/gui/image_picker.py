@@ -91,7 +91,7 @@ class ImagePicker(QObject):
         for index, layer in enumerate(self._layers):
             self.image_box.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
         opened = [layer for layer in self._layers if layer not in before]
-        kept = chosen in self._layers and not (opened and _outranks(opened[0].name, chosen.name))
+        kept = chosen in self._layers and not (chosen and opened and _outranks(opened[0].name, chosen.name))
         self.image_box.setCurrentIndex(self._layers.index(chosen) if kept else self._preferred())
         self.image_box.blockSignals(False)
         self.image_box.setEnabled(bool(self._layers))
