@@ -91,12 +91,11 @@ class ImagePicker(QObject):
         for index, layer in enumerate(self._layers):
             self.image_box.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
         opened = [layer for layer in self._layers if layer not in before]
-        kept = chosen in self._layers and not (chosen and opened and _outranks(opened[0].name, chosen.name))
-        self.image_box.setCurrentIndex(self._layers.index(chosen) if kept else self._preferred())
+        self.image_box.setCurrentIndex(self._pick(chosen, opened))
         self.image_box.blockSignals(False)
         self.image_box.setEnabled(bool(self._layers))
         self.image_box.setToolTip(tooltip(f"{self.layer.name}: {_IMAGE_TIP}" if self.layer is not None else NO_IMAGE))
-        if not kept or chosen is None:
+        if self.layer is None or self.layer is not chosen:
             self._show_layer()
 
     def _dress(self) -> None:
@@ -108,6 +107,12 @@ class ImagePicker(QObject):
         for widget in (self.channel_label, self.channel_box):
             widget.setToolTip(tooltip(_CHANNEL_TIP))
         self.image_label.setToolTip(tooltip(_IMAGE_TIP))
+
+    def _pick(self, chosen: Image | None, opened: list[Image]) -> int:
+        """Return the image that was just opened, if it is the one to segment, else the present choice, else the preferred layer."""
+        if chosen is not None and opened and _outranks(opened[0].name, chosen.name):
+            return self._layers.index(opened[0])
+        return self._layers.index(chosen) if chosen in self._layers else self._preferred()
 
     def _preferred(self) -> int:
         """Return the layer that is active in the list, else the topmost."""
