@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg import progress as module
-from napari_unet_seg.progress import Command, Progress, drain
+from napari_unet_seg.progress import Command, Progress, drain, relay
 
 
 def count(total, log):
@@ -87,3 +87,44 @@ def test_progress_with_arrays_can_be_compared():
 def test_progress_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Progress("a", 1, 2).done = 2
+
+
+def test_relay_changes_the_steps_and_passes_on_result_and_commands():
+    received = []
+
+    def part():
+        received.append((yield Progress("part", 1, 2)))
+        received.append((yield Progress("part", 2, 2)))
+        return "done"
+
+    steps = relay(part(), lambda progress: Progress("whole", progress.done + 2, 4))
+    assert next(steps) == Progress("whole", 3, 4)
+    assert steps.send(Command.STOP) == Progress("whole", 4, 4)
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert stop.value.value == "done"
+    assert received == [Command.STOP, None]
+
+
+def test_closing_a_relay_closes_the_part_at_once():
+    closed = []
+
+    def part():
+        try:
+            yield Progress("part", 1, 2)
+        finally:
+            closed.append(True)
+
+    inner = part()  # held here, so that nothing but the relay can close it
+    steps = relay(inner, lambda progress: progress)
+    next(steps)
+    steps.close()
+    assert closed == [True]
+
+
+def test_a_part_without_steps_has_a_result_too():
+    def part():
+        return 7
+        yield
+
+    assert drain(relay(part(), lambda progress: progress)) == 7

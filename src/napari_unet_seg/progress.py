@@ -58,6 +58,36 @@ Steps = Generator[Progress, "Command | None", Result]
 """The type of every long-running function of this package."""
 
 
+def relay(steps: Steps[Result], change: Callable[[Progress], Progress]) -> Steps[Result]:
+    """Pass on the steps of a part of some work, changed to what they mean for the whole.
+
+    Parameters
+    ----------
+    steps : generator
+        A generator that yields `Progress`; it is closed with this one.
+    change : callable
+        Called with each `Progress`; its result is yielded.
+
+    Yields
+    ------
+    Progress
+        What is sent back goes on to `steps`.
+
+    Returns
+    -------
+    object
+        What `steps` returns.
+    """
+    with closing(steps):
+        try:
+            progress = next(steps)
+            while True:
+                progress = steps.send((yield change(progress)))
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+
+
 def drain(steps: Steps[Result], on_progress: Callable[[Progress], None] | None = None) -> Result:
     """Run `steps` to its end and return its result.
 

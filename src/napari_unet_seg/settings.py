@@ -6,11 +6,15 @@ magicgui, and type, `min`, `max` and `choices` are checked when the settings are
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral, Real
+from textwrap import dedent
 from typing import Annotated, Any, Self, get_type_hints
 
 from napari_unet_seg.errors import SettingsError
@@ -68,6 +72,30 @@ def field_options(settings: type) -> dict[str, dict[str, Any]]:
     hints = get_type_hints(settings, include_extras=True)
     names = [field.name for field in dataclasses.fields(settings)]
     return {name: getattr(hints[name], "__metadata__", ({},))[0] for name in names}
+
+
+def field_docs(settings: type) -> dict[str, str]:
+    """Return the sentence below each field of a dataclass, which Python itself forgets.
+
+    Parameters
+    ----------
+    settings : type
+        A dataclass.
+
+    Returns
+    -------
+    dict of str to str
+        Empty when there is no source to read, as in a frozen application.
+    """
+    try:
+        body = ast.parse(dedent(inspect.getsource(settings))).body[0].body  # type: ignore[attr-defined]
+    except (OSError, TypeError):
+        return {}
+    docs = {}
+    for field, doc in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr) and isinstance(field.target, ast.Name):
+            docs[field.target.id] = inspect.cleandoc(ast.literal_eval(doc.value))
+    return docs
 
 
 def _checked(name: str, value: Any, kind: Any, options: dict[str, Any]) -> Any:

@@ -395,3 +395,10 @@ def test_a_plane_crowded_with_nuclei_has_the_polarity_of_its_parts():
     plane = np.where(y**2 + x**2 <= 100, 1000, 100) + np.random.default_rng(0).normal(0, 20, (256, 256))
     assert np.median(plane) > 900
     assert estimate_limits(plane, SegmentSettings()).polarity == "bright"
+
+
+@pytest.mark.parametrize("polarity", ["bright", "dark"])
+def test_an_infinity_on_a_ground_of_one_value_makes_no_limits(polarity):
+    plane = np.full((50, 50), 5.0)
+    plane[3, 3] = np.inf if polarity == "bright" else -np.inf
+    assert estimate_limits(plane, SegmentSettings(polarity=polarity)) == Limits(5, 5, polarity)

@@ -12,7 +12,7 @@ import napari_unet_seg as nus
 from napari_unet_seg.core import predict as predict_module
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor
-from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
+from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from tests.tiny import discs, tiny_model
 
 
@@ -151,3 +151,12 @@ def test_cpu_and_gpu_give_the_same_nuclei():
     cpu, gpu = (nus.segment(image, tiny_model(), device, settings=settings) for device in ("cpu", "cuda"))
     assert cpu.max() == gpu.max()
     assert np.mean(cpu != gpu) < 1e-4
+
+
+def test_only_enlarging_has_a_limit(monkeypatch):
+    """A large plane that is reduced is no slip."""
+    image, _ = discs((96, 96))
+    monkeypatch.setattr(predict_module, "MOST_PIXELS", 20 * 20)
+    assert nus.predict(image, tiny_model(), "cpu", nus.SegmentSettings(diameter=2 * 17)).shape == (4, 96, 96)
+    with pytest.raises(SettingsError, match="would be enlarged"):
+        nus.predict(image, tiny_model(), "cpu", nus.SegmentSettings(diameter=8))

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 from napari_unet_seg.errors import SettingsError
 from napari_unet_seg.gui import form as form_module
 from napari_unet_seg.gui.editors import Choice, Number, Whole
-from napari_unet_seg.gui.form import SettingsForm, field_docs, fields_besides
-from napari_unet_seg.settings import Checked, SegmentSettings, TrainSettings, field_options
+from napari_unet_seg.gui.form import SettingsForm, fields_besides
+from napari_unet_seg.settings import Checked, SegmentSettings, TrainSettings, field_docs, field_options
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ standard error.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from typing import Any, TextIO, TypeVar, get_type_hints
 import typer
 
 from napari_unet_seg.errors import DeviceError, InputError, ModelError, SettingsError, UnetSegError
-from napari_unet_seg.settings import SegmentSettings, field_options
+from napari_unet_seg.settings import SegmentSettings, field_docs, field_options
 
 DONE, FAILED, USAGE = 0, 1, 2
 _UNUSABLE = (DeviceError, InputError, ModelError, SettingsError)
@@ -128,20 +126,7 @@ def setting(settings: type, name: str, panel: str | None = None) -> Any:
     shown = "|".join(declared["choices"]) if "choices" in declared else None
     limits: dict[str, Any] = {"min": declared.get("min"), "max": declared.get("max")}
     default = "the model's" if settings is SegmentSettings else str(getattr(settings, name))
-    return typer.Option(help=_field_help(settings).get(name, ""), metavar=shown, rich_help_panel=panel, show_default=default, **limits)
-
-
-def _field_help(settings: type) -> dict[str, str]:
-    """Return the sentence below each field of a class, which Python itself does not keep."""
-    try:
-        (body,) = ast.parse(inspect.getsource(settings)).body
-    except OSError:  # a frozen program has no sources
-        return {}
-    found = {}
-    for field, sentence in itertools.pairwise(body.body if isinstance(body, ast.ClassDef) else []):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(sentence, ast.Expr):
-            found[field.target.id] = str(ast.literal_eval(sentence.value))
-    return found
+    return typer.Option(help=field_docs(settings).get(name, ""), metavar=shown, rich_help_panel=panel, show_default=default, **limits)
 
 
 def say(text: str = "") -> None:

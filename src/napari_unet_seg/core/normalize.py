@@ -196,15 +196,12 @@ def _check(plane: Any) -> None:
 
 def _sparse_limits(gray: Array, ground: float, polarity: str) -> Limits:
     """Return the limits of a plane that is one value nearly everywhere, as denoised ones are: from that value to most of the others."""
-    if polarity == "bright":
-        return Limits(ground, percentiles(gray[gray > ground], (HIGH_PERCENTILE,))[0], polarity) if (gray > ground).any() else _flat(ground)
-    return (
-        Limits(percentiles(gray[gray < ground], (100 - HIGH_PERCENTILE,))[0], ground, polarity) if (gray < ground).any() else _flat(ground)
-    )
-
-
-def _flat(value: float) -> Limits:
-    return Limits(value, value, "bright")
+    bright = polarity == "bright"
+    others = gray[np.isfinite(gray) & ((gray > ground) if bright else (gray < ground))]
+    if not others.size:
+        return Limits(ground, ground, polarity)
+    (far,) = percentiles(others, (HIGH_PERCENTILE if bright else 100 - HIGH_PERCENTILE,))
+    return Limits(min(ground, far), max(ground, far), polarity)
 
 
 def _polarity(sample: Array) -> str:

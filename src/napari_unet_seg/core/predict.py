@@ -169,7 +169,7 @@ class Predictor:
         if abs(factor - 1) < SAME_SCALE:
             return (yield from self._iter_tiles(_Source(lambda box: normalize(np.asarray(plane[box]), limits), shape), tile))
         size = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
-        if size[0] * size[1] > MOST_PIXELS:
+        if factor > 1 and size[0] * size[1] > MOST_PIXELS:
             raise SettingsError(
                 f"With this diameter the plane would be enlarged to {size} pixels; give a larger diameter, or a part of the image."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
 from napari_unet_seg.core.scale import agrees, estimate_diameter, is_too_large
 from napari_unet_seg.errors import InputError, ModelError
-from napari_unet_seg.progress import Progress, Steps, drain
+from napari_unet_seg.progress import Progress, Steps, drain, relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,25 +132,27 @@ def iter_segment(
     labels = np.zeros(layout.labels_shape, np.int32)
     class_map = np.zeros(layout.labels_shape, np.uint8)
     tables: list[pd.DataFrame] = []
-    planes: list[_Plane] = []
+    limits: list[Limits] = []
+    diameters: list[float] = []
+    count = 0
     for number, index in enumerate(layout.indices()):
-        told = any(plane.diameter for plane in planes)
-        steps = _iter_plane(predictor, layout.plane(array, index), told)
-        plane = yield from _over_planes(steps, number, layout.plane_count)
-        offset = sum(len(previous) for previous in tables)
-        labels[index] = np.where(plane.labels, plane.labels + offset, 0)
+        steps = _iter_plane(predictor, layout.plane(array, index), told=any(diameters))
+        plane = yield from relay(steps, partial(_over_planes, number=number, planes=layout.plane_count))
+        labels[index] = np.where(plane.labels, plane.labels + count, 0)
         class_map[index] = plane.classes
-        tables.append(_placed(plane.table, layout, index, offset))
-        planes.append(replace(plane, labels=None, classes=None))
-    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, planes), class_map)
+        tables.append(_placed(plane.table, layout, index, count))
+        count += len(plane.table)
+        limits.append(plane.limits)
+        diameters.append(plane.diameter)
+    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, limits, diameters), class_map)
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """What was found in one plane; its pixels are let go once they are in the result."""
+    """What was found in one plane."""
 
-    labels: Any
-    classes: Any
+    labels: npt.NDArray[np.int32]
+    classes: npt.NDArray[np.uint8]
     table: pd.DataFrame
     limits: Limits
     diameter: float
@@ -181,14 +184,9 @@ def _decode(maps: Any, predictor: Predictor) -> npt.NDArray[np.int32]:
         return instances(maps, predictor.settings)
 
 
-def _over_planes(steps: Steps[Any], number: int, planes: int) -> Steps[Any]:
-    """Pass on the steps of one plane, counted over all planes."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield Progress(STAGE, number * progress.total + progress.done, planes * progress.total, notice=progress.notice)
+def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
+    """Count the tiles of one plane over all planes."""
+    return replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
 def _placed(table: pd.DataFrame, layout: Layout, index: tuple[int, ...], offset: int) -> pd.DataFrame:
@@ -209,7 +207,7 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
-def _provenance(predictor: Predictor, layout: Layout, planes: list[_Plane]) -> dict[str, Any]:
+def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:
     return {
         "version": __version__,
         "model": predictor.model.name,
@@ -219,6 +217,6 @@ def _provenance(predictor: Predictor, layout: Layout, planes: list[_Plane]) -> d
         "axes": layout.axes,
         "channel": layout.channel if "C" in layout.axes else None,
         "settings": predictor.settings.to_dict(),
-        "limits": [plane.limits.to_dict() for plane in planes],
-        "diameters": [round(plane.diameter, 2) for plane in planes],
+        "limits": [plane.to_dict() for plane in limits],
+        "diameters": [round(diameter, 2) for diameter in diameters],
     }

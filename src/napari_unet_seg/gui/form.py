@@ -5,21 +5,17 @@ Qt's editors are used rather than magicgui's, because those for integers can nei
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from html import escape
-from itertools import pairwise
-from textwrap import dedent
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
 from napari_unet_seg.gui.editors import Choice, Number, Whole
-from napari_unet_seg.settings import Checked, field_options
+from napari_unet_seg.settings import Checked, field_docs, field_options
 
 Settings = TypeVar("Settings", bound=Checked)
 
@@ -151,30 +147,6 @@ class SettingsForm(QObject, Generic[Settings]):
             for row in rows:
                 row.editor.setSuffix(" (automatic)" if equal else "")  # type: ignore[attr-defined]
         self.changed.emit()
-
-
-def field_docs(settings: type) -> dict[str, str]:
-    """Return the sentence below each field of a dataclass, which Python itself forgets.
-
-    Parameters
-    ----------
-    settings : type
-        A dataclass.
-
-    Returns
-    -------
-    dict of str to str
-        Empty when there is no source to read, as in a frozen application.
-    """
-    try:
-        body = ast.parse(dedent(inspect.getsource(settings))).body[0].body  # type: ignore[attr-defined]
-    except (OSError, TypeError):
-        return {}
-    docs = {}
-    for field, doc in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr) and isinstance(field.target, ast.Name):
-            docs[field.target.id] = inspect.cleandoc(ast.literal_eval(doc.value))
-    return docs
 
 
 def tooltip(text: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from napari_unet_seg.io.inputs import drop_suffix
 from napari_unet_seg.io.quantities import Wishes
 from napari_unet_seg.io.remarks import describe
 from napari_unet_seg.io.summary import Outcome, Summary, refuse_old
-from napari_unet_seg.progress import Progress, Steps
+from napari_unet_seg.progress import Progress, Steps, relay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,7 +131,8 @@ def _each(plan: Plan, model: Model, device: str, summary: Summary) -> Steps[tupl
     try:
         for number, source in enumerate(plan.sources):
             steps = _Image(plan, source, summary).run(model, device)
-            outcome = yield from _counted(steps, f"{STAGE} {source.relative.name}", number, len(plan.sources))
+            stage = f"{STAGE} {source.relative.name}"
+            outcome = yield from relay(steps, partial(_counted, stage=stage, number=number, images=len(plan.sources)))
             outcomes.append(outcome)
             yield Progress(STAGE, number + 1, len(plan.sources), preview=outcome)
     finally:  # also when the run is cancelled: what is finished is in the tables
@@ -163,17 +165,10 @@ def _check(plan: Plan) -> None:
         refuse_old(plan.output)
 
 
-def _counted(steps: Steps[Outcome], stage: str, number: int, images: int) -> Steps[Outcome]:
-    """Pass on the steps of one image as a share of all."""
-    with closing(steps):
-        while True:
-            try:
-                inner = next(steps)
-            except StopIteration as stop:
-                outcome: Outcome = stop.value
-                return outcome
-            part = inner.done / inner.total if inner.total else 0.0
-            yield Progress(stage, number, images, {"part": part}, notice=inner.notice)
+def _counted(inner: Progress, stage: str, number: int, images: int) -> Progress:
+    """Turn a step of one image into a share of all."""
+    part = inner.done / inner.total if inner.total else 0.0
+    return Progress(stage, number, images, {"part": part}, notice=inner.notice)
 
 
 class _Image:
@@ -220,20 +215,14 @@ class _Image:
             self.warnings.append(notice)
         measured = measured_channels(image, self.plan.measure)  # a wrong name is told before the network runs
         steps = iter_segment(image.data, model, device, image.axes, channel, settings)
-        result = yield from self._noting(steps)
+        result = yield from relay(steps, self._noted)
         return image, self._completed(image, result, measured)
 
-    def _noting(self, steps: Steps[Segmentation]) -> Steps[Segmentation]:
+    def _noted(self, progress: Progress) -> Progress:
         """Keep the notices of the engine for the table of images."""
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                result: Segmentation = stop.value
-                return result
-            if progress.notice:
-                self.warnings.append(progress.notice)
-            yield progress
+        if progress.notice:
+            self.warnings.append(progress.notice)
+        return progress
 
     def _refuse_existing(self) -> None:
         existing = [path for path in self.plan.outputs(self.source).values() if path.exists()]

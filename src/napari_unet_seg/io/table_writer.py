@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet_seg.core.measure import add_physical, measure_plane
+from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.io.atomic import atomic_path
 from napari_unet_seg.io.labels_info import iter_bands, iter_planes, open_labels
 
@@ -167,21 +168,10 @@ def _sums(band: Array, origin: tuple[int, ...]) -> pd.DataFrame:
     import pandas as pd
 
     rows, columns = np.nonzero(band)
-    labels, group = _compact(band[rows, columns])
+    labels, places = compact(band[rows, columns])
+    group = places - 1  # no background among them
     count = np.bincount(group, minlength=len(labels))
     leading = {axis: count * place for axis, place in enumerate(origin[:-1])}
     y = np.bincount(group, rows, minlength=len(labels)) + count * origin[-1]
     x = np.bincount(group, columns, minlength=len(labels))
     return pd.DataFrame({"label": labels.astype(np.int64), "area": count} | leading | {"y": y, "x": x})
-
-
-def _compact(values: Array) -> tuple[Array, Array]:
-    """Return the different values, sorted, and for each value its place among them; by counting when they lie close, which is faster."""
-    if not len(values) or int(values.max()) - int(values.min()) > 4 * len(values) + 2**16:
-        return np.unique(values, return_inverse=True)
-    low = values.min()
-    counts = np.bincount(values - low)
-    present = np.flatnonzero(counts)
-    places = np.zeros(len(counts), np.int64)
-    places[present] = np.arange(len(present))
-    return present + low, places[values - low]
