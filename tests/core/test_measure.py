@@ -11,7 +11,7 @@ from dask import array as dask_array
 from scipy import ndimage
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.measure import add_physical, measure, measure_plane
+from napari_unet_seg.core.measure import add_physical, measure, measure_intensities, measure_plane
 from napari_unet_seg.errors import InputError
 
 SHAPE_COLUMNS = [
@@ -312,3 +312,15 @@ def test_channels_have_the_shape_of_the_labels():
 def test_channels_are_real_numbers(image):
     with pytest.raises(InputError, match=r"The channel 'x' has dtype .*; use real numbers"):
         measure(blobs(), {"x": image})
+
+
+def test_intensities_alone_are_those_of_the_whole_table():
+    random = np.random.default_rng(0)
+    labels = np.zeros((3, 20, 20), np.int32)
+    labels[0, 2:6, 2:6], labels[0, 9:12, 9:15], labels[2, 4:8, 4:8] = 1, 2, 3
+    images = {"a": random.random(labels.shape), "b": random.integers(0, 99, labels.shape)}
+    alone = measure_intensities(labels, images)
+    pd.testing.assert_frame_equal(alone, measure(labels, images)[list(alone)])
+    assert list(alone) == ["label", *(f"{what}_{name}" for name in images for what in ("mean", "median", "min", "max", "sum", "std"))]
+    with pytest.raises(InputError, match=r"\(20, 20\)"):
+        measure_intensities(labels, {"a": images["a"][0]})

@@ -54,15 +54,46 @@ def measure(
     """
     import pandas as pd
 
-    labels = _arrays("labels", labels)
-    images = {name: _arrays(f"channel {name!r}", image) for name, image in (images or {}).items()}
-    _check(labels, images)
+    labels, images = _checked(labels, images or {})
     indices = list(np.ndindex(labels.shape[:-2]))
     tables = [_measure_at(labels, images, index) for index in indices]
     # Without planes, the columns are those of a plane without nuclei. Tables without rows would change the dtypes of the others.
     filled = [table for table in tables if len(table)] or tables[:1] or [_nothing(labels.ndim, images)]
     result = pd.concat(filled, ignore_index=True)
     return result if scale is None else add_physical(result, scale)
+
+
+def measure_intensities(labels: Any, images: Mapping[str, Any]) -> pd.DataFrame:
+    """Measure the intensities alone, for nuclei whose shapes are known.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (..., Y, X)
+        Each plane is read and measured by itself.
+    images : mapping of str to array-like
+        Channels by name, each of the labels' shape.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a nucleus and plane: ``label``, and the columns of each channel as in `measure`.
+
+    Raises
+    ------
+    InputError
+        As `measure`.
+    """
+    import pandas as pd
+
+    labels, images = _checked(labels, images)
+    tables = []
+    for index in np.ndindex(labels.shape[:-2]):
+        regions = find_regions(np.asarray(labels[index]))
+        columns: Columns = {"label": regions.numbers}
+        for name, image in images.items():
+            columns |= _intensities(regions, np.asarray(image[index]), name)
+        tables.append(pd.DataFrame(columns))
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
 def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None = None) -> pd.DataFrame:
@@ -117,12 +148,15 @@ def _arrays(what: str, values: Any) -> Any:
     return array
 
 
-def _check(labels: Any, images: Mapping[str, Any]) -> None:
+def _checked(labels: Any, images: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return labels and channels as arrays that fit together."""
+    labels, images = _arrays("labels", labels), {name: _arrays(f"channel {name!r}", image) for name, image in images.items()}
     if labels.ndim < 2 or labels.dtype.kind not in "iu":
         raise InputError(f"The labels have shape {labels.shape} and dtype {labels.dtype}; they must be integers of shape (..., Y, X).")
     for name, image in images.items():
         if tuple(image.shape) != tuple(labels.shape):
             raise InputError(f"The channel {name!r} has shape {tuple(image.shape)} and the labels {labels.shape}; they must be equal.")
+    return labels, images
 
 
 def _pixel_size(scale: Sequence[float]) -> tuple[float, float]:

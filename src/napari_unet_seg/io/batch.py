@@ -231,13 +231,11 @@ class _Image:
 
     def _completed(self, image: ImageFile, result: Segmentation, measured: Mapping[str, Any]) -> Segmentation:
         """Add intensities and micrometres to the table, and the name of the input to the provenance."""
-        from napari_unet_seg.core.measure import add_physical, measure
+        from napari_unet_seg.core.measure import add_physical, measure_intensities
 
         features = result.features
         if measured:
-            intensities = measure(result.labels, measured)
-            known = [name for name in intensities if name in features or name.startswith("plane_")]
-            features = features.merge(intensities.drop(columns=[name for name in known if name != "label"]), on="label", validate="1:1")
+            features = features.merge(measure_intensities(result.labels, measured), on="label", validate="1:1")
         if "Y" in image.scale and "X" in image.scale:
             features = add_physical(features, (image.scale["Y"], image.scale["X"]))
         provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}
