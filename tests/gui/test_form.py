@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from qtpy.QtWidgets import QFormLayout, QWidget
 
+from napari_unet_seg import settings as settings_module
 from napari_unet_seg.errors import SettingsError
-from napari_unet_seg.gui import form as form_module
 from napari_unet_seg.gui.editors import Choice, Number, Whole
 from napari_unet_seg.gui.form import SettingsForm, fields_besides
 from napari_unet_seg.settings import Checked, SegmentSettings, TrainSettings, field_docs, field_options
@@ -105,7 +105,7 @@ def test_without_source_there_are_no_docs_but_a_form(owner, monkeypatch):
     def refuse(_):
         raise OSError("no source")
 
-    monkeypatch.setattr(form_module.inspect, "getsource", refuse)
+    monkeypatch.setattr(settings_module.inspect, "getsource", refuse)
     form = SettingsForm(SegmentSettings, owner)
     assert form.rows["probability"].editor.toolTip() == ""
     assert form.value() == SegmentSettings()
