@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -25,9 +29,29 @@ def discs(shape=(128, 128), count=12, seed=0, radius=(6, 11)):
 
 @cache
 def tiny_model():
-    """Train a network of width 8 and depth 3 on discs: seconds, and the same weights in every run on one machine."""
+    """Load, or train, a network of width 8 and depth 3 that knows discs; the same weights in every run on one machine."""
+    path = Path(tempfile.gettempdir()) / f"napari-unet-seg-tests-{_engine_digest()}" / "tiny.safetensors"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        _train_tiny().save(path)
+    model = nus.load_model(path)
+    return nus.Model(model.network, {"diameter": 17}, model.defaults, "tiny")
+
+
+def _train_tiny():
     pairs = [discs(seed=seed) for seed in range(8)]
     settings = nus.TrainSettings(steps=120, batch=4, patch=96, learning_rate=5e-3, average=0.9, intensity=0.3, empty=0.1, device="cpu")
     network = nus.NetworkSettings(width=8, depth=3)
-    model = nus.train([image for image, _ in pairs], [labels for _, labels in pairs], base=None, settings=settings, network=network)
-    return nus.Model(model.network, {"diameter": 17}, model.defaults, "tiny")
+    return nus.train([image for image, _ in pairs], [labels for _, labels in pairs], base=None, settings=settings, network=network)
+
+
+def _engine_digest():
+    """Hash what decides the weights, so that they are trained again whenever it changes."""
+    import torch
+
+    from napari_unet_seg import settings
+    from napari_unet_seg.core import augment, data, losses, normalize, targets, train, unet
+
+    parts = (settings, augment, data, losses, normalize, targets, train, unet, discs, _train_tiny)
+    sources = "".join(inspect.getsource(part) for part in parts)
+    return hashlib.sha256((torch.__version__ + sources).encode()).hexdigest()[:16]

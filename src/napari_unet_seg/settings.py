@@ -222,6 +222,8 @@ class TrainSettings(Checked):
     """Edge of a patch; 256 shows the network a nucleus with its neighbourhood."""
     learning_rate: Annotated[float, {"min": 1e-6, "max": 1.0, "label": "Learning rate"}] = 2e-3
     """Highest step size of AdamW, after a warm-up and before a cosine decay to 0."""
+    decay: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Decay"}] = 1.0
+    """Share of the steps over which the learning rate falls; a long run keeps it high first."""
     weight_decay: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Weight decay"}] = 1e-4
     """Decoupled weight decay of AdamW."""
     average: Annotated[float, {"min": 0.0, "max": 0.99999, "label": "Weight averaging"}] = 0.995
@@ -234,6 +236,8 @@ class TrainSettings(Checked):
     """Weight of pixels within 3 px of two nuclei: there is decided whether they are split."""
     balance: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Balance of kinds"}] = 0.5
     """0 shows the kinds of image (bright, dark, coloured) as often as they come, 1 equally often."""
+    exact: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Exact patches"}] = 0.3
+    """Share of patches that are only flipped and turned by right angles: real images have borders that no interpolation has blurred."""
     scale: Annotated[float, {"min": 0.0, "max": 2.0, "label": "Scale augmentation"}] = 1.0
     """Patches are zoomed by up to e to the power of this in both directions, mostly by little."""
     elastic: Annotated[float, {"min": 0.0, "max": 20.0, "label": "Elastic augmentation (px)"}] = 3.0

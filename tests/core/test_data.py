@@ -96,12 +96,25 @@ def test_dark_nuclei_are_shown_bright():
 
 def test_intensity_changes_stay_in_the_range_of_the_input():
     image = torch.rand(8, 1, 32, 32) * 3.5 - 0.5
-    changed = change_intensity(image, 1.0, torch.Generator().manual_seed(0))
+    changed = change_intensity(image, torch.ones(8, 1, 1, 1), torch.Generator().manual_seed(0))
     assert changed.shape == image.shape
     assert changed.isfinite().all()
     assert changed.min() >= -0.5
     assert changed.max() <= 3
-    torch.testing.assert_close(change_intensity(image, 0.0, torch.Generator()), image)
+    torch.testing.assert_close(change_intensity(image, torch.zeros(8, 1, 1, 1), torch.Generator()), image)
+
+
+@pytest.mark.parametrize("shape", [(96, 130), (20, 200), (1, 1)])
+def test_exact_patches_show_the_image_s_own_pixels_and_what_is_outside_is_unknown(shape):
+    image, labels = discs(shape)
+    sample = prepare(image, labels)
+    batch = sampler([sample], seed=3, exact=1.0, intensity=1.0).batch()
+    known = batch.classes != UNKNOWN
+    torch.testing.assert_close(known.float().mean(), torch.tensor(min(shape[0], 64) * min(shape[1], 64) / 64**2))
+    assert torch.isin(batch.image, sample.channels[0]).all()
+    shown = {(float(v), int(c)) for v, c in zip(batch.image[:, 0][known], batch.classes[known] > 0, strict=True)}
+    there = {(float(v), int(label > 0)) for v, label in zip(sample.channels[0].flatten(), labels.flat, strict=True)}
+    assert shown <= there  # each pixel kept its own label
 
 
 def test_empty_patches_hold_no_nuclei():

@@ -135,8 +135,15 @@ def test_torch_errors_become_ours(monkeypatch):
 
 
 def test_schedule_warms_up_and_ends_at_0():
-    rates = [schedule(step, 1000) for step in range(1, 1001)]
+    rates = [schedule(step, 1000, 1.0) for step in range(1, 1001)]
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == rates[99] == 1
     assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert schedule(1, 1) == pytest.approx(0, abs=1e-9)
+    assert schedule(1, 1, 1.0) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_late_decay_keeps_the_rate_high_first():
+    rates = [schedule(step, 1100, 0.3) for step in range(1, 1101)]
+    assert rates[99] == rates[799] == 1
+    assert rates[949] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)

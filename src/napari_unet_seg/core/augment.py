@@ -12,14 +12,14 @@ from torch import Tensor
 from napari_unet_seg.core.normalize import CLIP
 
 
-def change_intensity(image: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def change_intensity(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Change gamma, gain, offset, evenness of light, sharpness and noise of each patch at random.
 
     Parameters
     ----------
     image : Tensor, shape (B, 1, Y, X)
         Normalised patches.
-    strength : float
+    strength : Tensor, shape (B, 1, 1, 1)
         0 changes nothing, 1 the most.
     generator : torch.Generator
         The source of randomness.

@@ -141,15 +141,33 @@ class PatchSampler:
     def batch(self) -> Batch:
         """Return the next augmented batch."""
         chosen = torch.multinomial(self.weights, self.settings.batch, replacement=True, generator=self.generator)
-        cut = [self._cut(self.samples[int(index)]) for index in chosen]
+        exact = torch.rand(len(chosen), generator=self.generator) < self.settings.exact
+        pairs = list(zip(exact.tolist(), chosen.tolist(), strict=True))
+        cut = [self._cut_exact(self.samples[i]) if same else self._cut(self.samples[i]) for same, i in pairs]
         channels = torch.stack([patch for patch, _ in cut])  # (B, 5, Y, X)
         zooms = torch.tensor([zoom for _, zoom in cut])  # (B,)
         batch = targets(channels, zooms, self.settings)
-        image = change_intensity(batch.image, self.settings.intensity, self.generator)
+        strength = self.settings.intensity * (~exact).float()[:, None, None, None]
+        image = change_intensity(batch.image, strength, self.generator)
         return empty_some(Batch(image, batch.classes, batch.distance, batch.touching), self.settings.empty, self.generator)
 
     def _uniform(self, low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=self.generator))
+
+    def _cut_exact(self, sample: Sample) -> tuple[Tensor, float]:
+        """Cut one patch as it is, only flipped or turned by right angles: interpolation blurs borders that real images have sharp."""
+        sides = []
+        for size in sample.channels.shape[1:]:
+            spare = size - self.settings.patch
+            start = self._whole(spare + 1) if spare > 0 else spare // 2
+            sides.append(torch.arange(start, start + self.settings.patch))
+        patch = _pixels_at(sample.channels, *sides)
+        if self._whole(2):
+            patch = patch.flip(2)
+        return torch.rot90(patch, self._whole(4), (1, 2)), 1.0
+
+    def _whole(self, count: int) -> int:
+        return int(torch.randint(count, (), generator=self.generator))
 
     def _cut(self, sample: Sample) -> tuple[Tensor, float]:
         """Cut one randomly zoomed, turned, sheared and deformed patch: (5, Y, X) and its zoom."""
@@ -234,6 +252,19 @@ def _sample_at(channels: Tensor, positions: Tensor) -> Tensor:
     relative = 2 * positions / (size - 1).clamp(min=1) - 1  # -1 to 1 over the image
     patch = F.grid_sample(channels[None], relative[None], padding_mode="reflection", align_corners=True)[0]
     patch[KNOWN] *= (relative.abs() <= 1 + 1e-6).all(dim=-1)
+    return patch
+
+
+def _pixels_at(channels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Take (C, Y, X) at whole rows and columns; outside, the image is mirrored and nothing is known, as in `_sample_at`."""
+    inside = [(side >= 0) & (side < size) for side, size in zip((rows, columns), channels.shape[1:], strict=True)]
+    mirrored = []
+    for side, size in zip((rows, columns), channels.shape[1:], strict=True):
+        period = max(2 * size - 2, 1)
+        folded = side.remainder(period)
+        mirrored.append(torch.minimum(folded, period - folded).clamp(max=size - 1))
+    patch = channels[:, mirrored[0]][:, :, mirrored[1]]
+    patch[KNOWN] *= inside[0][:, None] & inside[1]
     return patch
 
 

@@ -133,7 +133,7 @@ class _Training:
     def step(self, number: int) -> dict[str, float]:
         """Do one step and return its metrics."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * schedule(number, self.settings.steps)
+            group["lr"] = self.settings.learning_rate * schedule(number, self.settings.steps, self.settings.decay)
         terms = self._terms(self.network, self.sampler.batch())
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -172,13 +172,15 @@ class _Training:
         return sum(losses) / len(losses)
 
 
-def schedule(step: int, steps: int) -> float:
-    """Return the share of the learning rate at a step: a linear warm-up, then half a cosine down to 0.
+def schedule(step: int, steps: int, decay: float) -> float:
+    """Return the share of the learning rate at a step: a linear warm-up, a plateau, then half a cosine down to 0.
 
     Parameters
     ----------
     step, steps : int
         This step, from 1, and their number.
+    decay : float
+        Share of the steps after the warm-up over which the rate falls; 1 has no plateau.
 
     Returns
     -------
@@ -188,7 +190,8 @@ def schedule(step: int, steps: int) -> float:
     warm_up = min(WARM_UP, steps // 10)
     if step <= warm_up:
         return step / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1)))
+    falling = max(decay * (steps - warm_up), 1)
+    return 0.5 * (1 + math.cos(math.pi * max(0.0, 1 - (steps - step) / falling)))
 
 
 def _split(samples: list[Sample], share: float, generator: torch.Generator) -> tuple[list[Sample], list[Sample]]:
