@@ -50,8 +50,8 @@ def _engine_digest():
     import torch
 
     from napari_unet_seg import settings
-    from napari_unet_seg.core import augment, data, losses, normalize, targets, train, unet
+    from napari_unet_seg.core import augment, data, losses, normalize, sampler, targets, train, unet
 
-    parts = (settings, augment, data, losses, normalize, targets, train, unet, discs, _train_tiny)
+    parts = (settings, augment, data, losses, normalize, sampler, targets, train, unet, discs, _train_tiny)
     sources = "".join(inspect.getsource(part) for part in parts)
     return hashlib.sha256((torch.__version__ + sources).encode()).hexdigest()[:16]

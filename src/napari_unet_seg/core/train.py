@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.data import Batch, PatchSampler, Sample, prepare, whole_patch
+from napari_unet_seg.core.data import Batch, Sample, prepare, whole_patch
 from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
 from napari_unet_seg.core.losses import loss_terms
+from napari_unet_seg.core.sampler import PatchSampler
 from napari_unet_seg.core.scale import estimate_diameter
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import InputError
