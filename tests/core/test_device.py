@@ -126,7 +126,9 @@ def test_this_machine():
 
 
 def test_number_formats(monkeypatch):
-    assert choose_dtype("cuda") == torch.float16
+    for has, dtype in ((True, torch.bfloat16), (False, torch.float16)):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has and not including_emulation)
+        assert choose_dtype("cuda") == dtype
     assert choose_dtype("mps") == torch.float32
     for has, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(module, "cpu_has_bfloat16", lambda has=has: has)

@@ -94,7 +94,8 @@ def choose_dtype(device: str, precision: str = "auto") -> torch.dtype:
     device : {"cuda", "mps", "cpu"}
         Where the network runs.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        "auto" is float16 on CUDA, bfloat16 on CPUs with instructions for it, and float32 elsewhere.
+        "auto" is bfloat16 on CUDA devices and CPUs with instructions for it, so that both give the same labels but for the order of
+        their sums (``benchmarks/agreement.py``); float16 on older CUDA devices, and float32 elsewhere.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def choose_dtype(device: str, precision: str = "auto") -> torch.dtype:
         dtype: torch.dtype = getattr(torch, precision)
         return dtype
     if device == "cuda":
-        return torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return torch.bfloat16 if device == "cpu" and cpu_has_bfloat16() else torch.float32
 
 
