@@ -23,7 +23,9 @@ class Annotated:
 
 def read_fold(data: Path, folds: str = "0") -> Iterator[Annotated]:
     """Go through the images whose fold is one of the digits in `folds`."""
-    for row in csv.DictReader((data / "index.csv").open()):
+    with (data / "index.csv").open(newline="", encoding="utf-8") as index:
+        rows = list(csv.DictReader(index))
+    for row in rows:
         if row["fold"] in folds:
             image, labels = (imread(data / folder / f"{row['id']}.png") for folder in ("images", "masks"))
             yield Annotated(row["id"], row["modality"], image, labels.astype("int32"))

@@ -8,6 +8,7 @@ Needs a screen, or the virtual one above. The samples that come with the package
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,91 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from qtpy.QtWidgets import QWidget
 
     from napari_unet_seg.gui.segment_widget import SegmentWidget
 
 WIDTH, HEIGHT = 1280, 800
 COLORS = 256
 """Enough for a picture of a program, and a third of the size."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A window with a sample whose nuclei were found.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    widget : SegmentWidget
+        The dock.
+    """
+
+    viewer: Viewer
+    widget: SegmentWidget
+
+    def replace_dock(self, other: QWidget, name: str) -> None:
+        """Show another dock in place of "Segment nuclei"."""
+        self.widget.parent().close()
+        self.viewer.window.add_dock_widget(other, name=name)
+        wait_until(lambda: True)
+
+
+def as_it_is(scene: Scene) -> None:
+    """Show the window as it is."""
+
+
+def unfold(scene: Scene) -> None:
+    """Show the settings that are rarely needed."""
+    scene.widget.advanced_button.click()
+
+
+def correct(scene: Scene) -> None:
+    """Show the dock "Correct nuclei" with the nucleus of which the model is least sure."""
+    from napari_unet_seg.gui.correct_widget import CorrectWidget
+
+    dock = CorrectWidget(scene.viewer)
+    scene.replace_dock(dock, "Correct nuclei")
+    wait_until(lambda: not dock.counting.running)
+    dock.tools.choose("delete")
+    dock.review.forward()
+    scene.viewer.reset_view()
+
+
+def measure(scene: Scene) -> None:
+    """Show the dock "Measure nuclei" with its table."""
+    from napari_unet_seg.gui.measure_widget import MeasureWidget
+
+    dock = MeasureWidget(scene.viewer)
+    scene.replace_dock(dock, "Measure nuclei")
+    dock.measure()
+    wait_until(lambda: not dock.job.running)
+
+
+def preferences(scene: Scene) -> QWidget:
+    """Return napari's preferences with the page of this plugin."""
+    from napari._qt.dialogs.preferences_dialog import PreferencesDialog  # the menu would wait until it is closed
+    from qtpy.QtWidgets import QListWidget
+
+    dialog = PreferencesDialog(parent=scene.viewer.window.main_menu.parentWidget())
+    [pages] = dialog.findChildren(QListWidget)
+    pages.setCurrentRow(next(row for row in range(pages.count()) if "U-Net" in pages.item(row).text()))
+    dialog.show()
+    return dialog
+
+
+def why_no_gpu(scene: Scene) -> QWidget:
+    """Return the window "Why no GPU?" as it is on a computer with a GPU, but with a torch for the CPU."""
+    from napari_unet_seg.core import gpu
+    from napari_unet_seg.gui.gpu_panel import GpuPanel
+
+    real = gpu.find_gpu, sys.executable
+    gpu.find_gpu, sys.executable = (lambda: gpu.Gpu("NVIDIA GeForce RTX 4070", 581, 12282, 8.9)), "python"
+    panel = GpuPanel(scene.widget)
+    panel.show()
+    wait_until(lambda: not panel.job.running)
+    gpu.find_gpu, sys.executable = real
+    return panel
 
 
 @dataclass(frozen=True)
@@ -36,30 +116,36 @@ class Shot:
     theme : str
         Of napari.
     then : callable
-        What is done with the widget once the nuclei are found.
+        What is done once the nuclei are found; returns what to show if that is not the whole window.
     """
 
     name: str
     sample: str
     theme: str
-    then: Callable[[SegmentWidget], Any] = lambda widget: None
+    then: Callable[[Scene], QWidget | None] = as_it_is
 
 
 SHOTS = (
     Shot("segment", "nuclei", "dark"),
     Shot("histology", "tissue", "light"),
-    Shot("advanced", "nuclei", "dark", lambda widget: widget.advanced_button.click()),
+    Shot("advanced", "nuclei", "dark", unfold),
+    Shot("correct", "nuclei", "dark", correct),
+    Shot("measure", "cells", "light", measure),
+    Shot("preferences", "nuclei", "dark", preferences),
+    Shot("gpu", "nuclei", "dark", why_no_gpu),
 )
 
 
 def main() -> None:
-    """Make all pictures."""
+    """Make all pictures, or those that are named."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("names", nargs="*", metavar="NAME", help="pictures to make, such as segment; all if none is named")
     options.add_argument("--output", type=Path, default=Path(__file__).parent / "images")
-    folder = options.parse_args().output
-    folder.mkdir(parents=True, exist_ok=True)
+    given = options.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
     for shot in SHOTS:
-        take(shot, folder / f"{shot.name}.png")
+        if not given.names or shot.name in given.names:
+            take(shot, given.output / f"{shot.name}.png")
 
 
 def take(shot: Shot, path: Path) -> None:
@@ -88,9 +174,11 @@ def take(shot: Shot, path: Path) -> None:
     wait_until(lambda: not widget.engine.looking)
     widget.segment()
     wait_until(lambda: not widget.job.running)
-    shot.then(widget)
+    shown = shot.then(Scene(viewer, widget))
     wait_until(lambda: True)
-    save(viewer, path)
+    save(viewer.window.screenshot(canvas_only=False, flash=False) if shown is None else pixels_of(shown), path)
+    if shown is not None:
+        shown.close()
     viewer.close()
 
 
@@ -103,11 +191,17 @@ def wait_until(done: Callable[[], bool]) -> None:
     QTest.qWait(1000)
 
 
-def save(viewer: Viewer, path: Path) -> None:
-    """Save a small picture of the whole window."""
+def pixels_of(window: QWidget) -> Any:
+    """Return the picture of a window (Y, X, 4)."""
+    from napari._qt.utils import QImg2array
+
+    return QImg2array(window.grab().toImage())
+
+
+def save(pixels: Any, path: Path) -> None:
+    """Save a small picture."""
     from PIL import Image
 
-    pixels = viewer.window.screenshot(canvas_only=False, flash=False)
     picture = Image.fromarray(pixels[..., :3]).quantize(COLORS, dither=Image.Dither.NONE)
     picture.save(path, optimize=True)
 

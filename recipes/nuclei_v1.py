@@ -24,7 +24,7 @@ from imagecodecs import imread
 
 import napari_unet_seg as nus
 
-SETTINGS = nus.TrainSettings(steps=8000, seed=1, batch=8, patch=256, learning_rate=2e-3)
+SETTINGS = nus.TrainSettings(steps=8000, seed=1, batch=8, patch=256, learning_rate=2e-3, validation=0)  # fold 0 is kept out whole
 NETWORK = nus.NetworkSettings(width=16, depth=4)
 VALIDATION_FOLD = "0"
 PROBABILITIES, SPLITTINGS = (0.5, 0.55, 0.6, 0.65), (0.3, 0.35, 0.4, 0.5)
@@ -59,7 +59,7 @@ def train(data: Path, path: Path) -> None:
     rows = [row for row in read_index(data) if row["fold"] != VALIDATION_FOLD]
     images, labels, digest = read_pairs(data, [row["id"] for row in rows])
     started = time.monotonic()
-    model = follow(nus.iter_train(images, labels, base=None, settings=SETTINGS, network=NETWORK))
+    model = follow(nus.iter_train(images, labels, base=NETWORK, settings=SETTINGS))
     hours = round((time.monotonic() - started) / 3600, 2)
     card = {**model.card, **CARD, "images": len(rows), "data_sha256": digest, "hours": hours}
     nus.Model(model.network, card, model.defaults, CARD["name"]).save(path)

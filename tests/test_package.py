@@ -259,9 +259,11 @@ def test_samples_open_in_napari_from_the_wheel(full: Environment, tmp_path: Path
     code = (
         "import napari\n"
         "viewer = napari.Viewer(show=False)\n"
-        "viewer.open_sample('napari-unet-seg', 'fluorescence')\n"
-        "viewer.open_sample('napari-unet-seg', 'histology')\n"
-        "print(*[type(layer).__name__ for layer in viewer.layers])\n"
+        "from napari_unet_seg.io.samples import SAMPLES\n"
+        "keys = ['fluorescence', 'histology', *SAMPLES[2:]]\n"
+        "opened = [viewer.open_sample('napari-unet-seg', key) for key in keys]\n"
+        "print(*[type(layer).__name__ for layers in opened for layer in layers])\n"
         "viewer.close()\n"
     )
-    assert full.run(code, tmp_path, NAPARI_CONFIG=str(tmp_path / "settings.yaml")).split() == ["Image", "Image"]
+    opened = full.run(code, tmp_path, NAPARI_CONFIG=str(tmp_path / "settings.yaml")).split()
+    assert opened == [*["Image", "Labels"] * 4, "Image", *["Image", "Labels"] * 3]  # the fifth has two channels

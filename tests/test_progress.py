@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg import progress as module
-from napari_unet_seg.progress import Command, Progress, drain, relay
+from napari_unet_seg.progress import Command, Preview, Progress, drain, relay
 
 
 def count(total, log):
@@ -128,3 +128,11 @@ def test_a_part_without_steps_has_a_result_too():
         yield
 
     assert drain(relay(part(), lambda progress: progress)) == 7
+
+
+def test_a_request_for_a_picture_holds_a_plane_and_cannot_be_changed():
+    wanted = Preview(np.zeros((4, 5)))
+    assert wanted.settings is None
+    assert wanted != Preview(wanted.image), "arrays have no single answer to =="
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        wanted.image = None

@@ -159,3 +159,17 @@ def test_class_names_must_differ(classes):
 def test_class_names_are_a_list_of_names(classes):
     with pytest.raises(SettingsError, match="it must be a list of names"):
         NetworkSettings(classes=classes)
+
+
+def test_a_training_has_one_length():
+    with pytest.raises(SettingsError, match="There are 5 steps and 2 minutes; give one of them"):
+        TrainSettings(steps=5, minutes=2)
+
+
+def test_what_is_automatic_depends_on_the_base():
+    further, anew = (TrainSettings().for_base(base) for base in (True, False))
+    assert (further.steps, anew.steps) == (300, 2000)
+    assert 0 < further.learning_rate < anew.learning_rate
+    chosen = TrainSettings(steps=7, learning_rate=0.1)
+    assert chosen.for_base(False) == chosen.for_base(True) == chosen
+    assert TrainSettings(minutes=1).for_base(True).steps == 0

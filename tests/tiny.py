@@ -40,9 +40,10 @@ def tiny_model():
 
 def _train_tiny():
     pairs = [discs(seed=seed) for seed in range(8)]
-    settings = nus.TrainSettings(steps=120, batch=4, patch=96, learning_rate=5e-3, average=0.9, intensity=0.3, empty=0.1, device="cpu")
+    look = {"average": 0.9, "intensity": 0.3, "empty": 0.1, "validation": 0.0}
+    settings = nus.TrainSettings(steps=120, batch=4, patch=96, learning_rate=5e-3, device="cpu", **look)
     network = nus.NetworkSettings(width=8, depth=3)
-    return nus.train([image for image, _ in pairs], [labels for _, labels in pairs], base=None, settings=settings, network=network)
+    return nus.train([image for image, _ in pairs], [labels for _, labels in pairs], base=network, settings=settings)
 
 
 def _engine_digest():
@@ -50,8 +51,8 @@ def _engine_digest():
     import torch
 
     from napari_unet_seg import settings
-    from napari_unet_seg.core import augment, data, losses, normalize, sampler, targets, train, unet
+    from napari_unet_seg.core import augment, data, losses, normalize, optimizer, run, sampler, targets, trainer, unet
 
-    parts = (settings, augment, data, losses, normalize, sampler, targets, train, unet, discs, _train_tiny)
+    parts = (settings, augment, data, losses, normalize, optimizer, run, sampler, targets, trainer, unet, discs, _train_tiny)
     sources = "".join(inspect.getsource(part) for part in parts)
     return hashlib.sha256((torch.__version__ + sources).encode()).hexdigest()[:16]

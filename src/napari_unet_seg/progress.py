@@ -28,6 +28,24 @@ class Command(Enum):
     """Finish early and return the best result so far; closing the generator cancels instead."""
 
 
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a consumer may send into a training: show what the network finds by now.
+
+    The next `Progress` then carries ``preview``, the labels of this plane (int32, shape (Y, X)), or a notice that says why there are none.
+
+    Parameters
+    ----------
+    image : array-like
+        Plane of shape (Y, X), or (Y, X, 3 or 4) for colour; such as the part of an image that is in view.
+    settings : SegmentSettings, optional
+        How it is segmented; the model's own if not given. A part of an image needs the limits (`low`, `high`, `polarity`) of the whole.
+    """
+
+    image: Any
+    settings: Any = None
+
+
 @dataclass(frozen=True)
 class Progress:
     """One step of long work.
@@ -54,8 +72,8 @@ class Progress:
     notice: str = ""
 
 
-Steps = Generator[Progress, "Command | None", Result]
-"""The type of every long-running function of this package."""
+Steps = Generator[Progress, "Command | Preview | None", Result]
+"""The type of every long-running function of this package; only training answers to `Preview`."""
 
 
 def relay(steps: Steps[Result], change: Callable[[Progress], Progress]) -> Steps[Result]:

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 import napari_unet_seg as nus
+from tests.tiny import discs
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -128,3 +129,13 @@ def test_predictions_of_this_program_can_be_judged(run: Run, model: str):
     run("segment", "images", "-o", "out", "-m", model, "--format", "tiff,classes,csv,rois,geojson")
     record = json.loads(run("evaluate", "masks", "out", "--json").stdout)
     assert record["ap"][0] > 0.8
+
+
+def test_an_image_in_the_place_of_labels_is_refused(run: Run):
+    image, labels = discs()
+    tifffile.imwrite("image.tif", image)
+    tifffile.imwrite("labels.tif", labels)
+    result = run("evaluate", "labels.tif", "image.tif")
+    assert result.exit_code == 1
+    assert "image.tif looks like an image of intensities; give labels" in result.stderr
+    assert run("evaluate", "labels.tif", "labels.tif").exit_code == 0

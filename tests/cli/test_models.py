@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import napari_unet_seg as nus
+from napari_unet_seg.cli import models
 from napari_unet_seg.core import checkpoint
 from tests.tiny import tiny_model
 
@@ -53,6 +54,16 @@ def test_show_prints_the_card_and_every_layer(run: Run):
     assert counted == total
     assert f"parameters{total:,}" in "".join(lines).replace(" ", "")
     assert any("8 x 256 x 256" in line for line in layers)
+
+
+def test_on_a_terminal_long_values_are_broken_to_its_width(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(models.sys.stdout, "isatty", lambda: True, raising=False)
+    models._say_facts({"name": "x", "settings": ", ".join(f"word {number}" for number in range(40)), "empty": ""})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 70
+    assert [line.startswith(" ") for line in lines] == [False, False, *[True] * (len(lines) - 3), False]
+    assert " ".join(line[10:] for line in lines[1:-1]) == ", ".join(f"word {number}" for number in range(40))
 
 
 def test_show_takes_a_file(run: Run, model: str):

@@ -85,7 +85,7 @@ def test_one_bad_file_is_named_and_the_rest_is_finished(run: Run, images: list[P
 
 def test_settings_reach_the_engine(run: Run, images: list[Path], model: str):
     words = "--probability 0.6 --splitting 0.5 --min-area 30px2 --max-area 5000 --diameter 17px --no-fill-holes --exclude-border"
-    more = "--limits 200,2500 --polarity bright --tile 64 --precision float32 --format tiff"
+    more = "--limits 200,2500 --polarity bright --tile 64 --precision float32 --stack maximum --no-skip-glass --format tiff"
     result = run("segment", "data/a.tif", "-o", "out", "-m", model, *words.split(), *more.split())
     assert result.exit_code == 0
     settings = open_image("out/a.labels.tif").provenance["settings"]
@@ -98,7 +98,8 @@ def test_settings_reach_the_engine(run: Run, images: list[Path], model: str):
         "fill_holes": False,
         "exclude_border": True,
     }
-    assert settings == wanted | {"low": 200, "high": 2500, "polarity": "bright", "tile": 64, "precision": "float32"}
+    wanted |= {"low": 200, "high": 2500, "polarity": "bright", "tile": 64, "precision": "float32"}
+    assert settings == wanted | {"stack": "maximum", "skip_glass": False, "region": []}
     assert not Path("out/a.labels.csv").exists()
 
 
@@ -113,6 +114,16 @@ def test_channels_by_name_are_segmented_and_measured(run: Run, model: str):
     tifffile.imwrite("x.ome.tif", np.stack([image // 3, image]), metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
     assert run("segment", "x.ome.tif", "-o", "out", "-m", model, "--channel", "dapi", "--measure", "GFP, DAPI").exit_code == 0
     assert {"mean_GFP", "std_DAPI"} <= set(pd.read_csv("out/x.labels.csv").columns)
+
+
+def test_every_channel_is_measured_in_nuclei_and_rings(run: Run, model: str):
+    image = discs()[0]
+    tifffile.imwrite("x.ome.tif", np.stack([image // 3, image]), metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
+    assert run("segment", "x.ome.tif", "-o", "out", "-m", model, "--measure", "all", "--ring", "3px").exit_code == 0
+    table = pd.read_csv("out/x.labels.csv")
+    assert {"mean_GFP", "ring_mean_GFP", "ratio_DAPI", "ring_area"} <= set(table.columns)
+    assert (table["ratio_DAPI"] > 2).all()
+    assert run("segment", "x.ome.tif", "-o", "out2", "-m", model, "--ring", "3px").exit_code == 2
 
 
 def test_several_channels_without_a_dye_are_listed(run: Run, model: str):
@@ -285,3 +296,44 @@ def test_the_bar_shows_on_a_terminal_alone(images: list[Path], model: str, as_js
     assert ("%" in shown.decode()) is not as_json
     assert len(output.splitlines()) == 2
     assert "\x1b" not in output
+
+
+def test_a_region_of_qupath_is_segmented_alone(run: Run, images: list[Path], model: str):
+    Path("r.geojson").write_text('{"type": "Polygon", "coordinates": [[[0, 0], [70, 0], [70, 128], [0, 128]]]}')
+    assert run("segment", "data/a.tif", "-o", "whole", "-m", model).exit_code == 0
+    result = run("segment", "data/a.tif", "-o", "part", "-m", model, "--region", "r.geojson")
+    assert result.exit_code == 0
+    whole, part = (open_image(f"{folder}/a.labels.tif") for folder in ("whole", "part"))
+    table = pd.read_csv("whole/a.labels.csv")
+    inside = table[table["centroid_x"] < 69.5]
+    assert 0 < len(inside) < len(table)
+    np.testing.assert_array_equal(part.data > 0, np.isin(whole.data, inside["label"]))
+    assert len(pd.read_csv("part/a.labels.csv")) == len(inside)
+    assert part.provenance["settings"]["region"] == [[[-0.5, -0.5], [-0.5, 69.5], [127.5, 69.5], [127.5, -0.5]]]
+
+
+def test_a_region_that_is_none_is_told_before_any_work(run: Run, images: list[Path], model: str):
+    Path("bad.geojson").write_text("{")
+    for name, sentence in (("bad.geojson", "no GeoJSON"), ("none.geojson", "cannot be read")):
+        result = run("segment", "data/a.tif", "-o", "out", "-m", model, "--region", name)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+    assert not Path("out").exists()
+    Path("far.geojson").write_text('{"type": "Polygon", "coordinates": [[[900, 900], [970, 900], [970, 990]]]}')
+    result = run("segment", "data/a.tif", "-o", "out", "-m", model, "--region", "far.geojson")
+    assert result.exit_code == 1
+    assert "lies outside of the image of 128 × 128 pixels" in result.stderr
+
+
+def test_a_stack_is_projected_and_measured_so(run: Run, images: list[Path], model: str):
+    image = discs()[0]
+    stack = np.stack([np.where(np.arange(128) % 2, image, 0), np.where(np.arange(128) % 2, 0, image)]).astype(np.uint16)
+    tifffile.imwrite("z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    tifffile.imwrite("flat.tif", image)
+    for name, options in (("z", ["--stack", "maximum"]), ("flat", [])):
+        words = ["segment", f"{name}.tif", "-o", "out", "-m", model, "--measure", "0", "--format", "tiff,csv,overlay", *options]
+        assert run(*words).exit_code == 0
+    np.testing.assert_array_equal(open_image("out/z.labels.tif").data, open_image("out/flat.labels.tif").data)
+    pd.testing.assert_frame_equal(pd.read_csv("out/z.labels.csv"), pd.read_csv("out/flat.labels.csv"))
+    assert run("segment", "z.tif", "-o", "planes", "-m", model).exit_code == 0
+    assert open_image("planes/z.labels.tif").data.shape == stack.shape

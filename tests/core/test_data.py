@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet_seg.core.data import INSIDE, UNKNOWN, prepare, targets, whole_patch
+from napari_unet_seg.core.annotations import Annotation, sparse
+from napari_unet_seg.core.data import INSIDE, UNKNOWN, annotated, prepare, targets, whole_patch
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import TrainSettings
 from tests.tiny import discs
@@ -73,3 +74,38 @@ def test_dark_nuclei_are_shown_bright():
 def test_pairs_that_do_not_fit_are_refused_with_the_value(image, labels, known, sentence):
     with pytest.raises(InputError, match=sentence):
         prepare(image, labels, known)
+
+
+def test_only_what_is_known_and_its_surroundings_are_kept_with_the_limits_of_the_whole():
+    image, labels = discs((900, 700), 60, seed=1)
+    image[0, :20] = 60_000  # far away, and yet it sets the upper limit of the plane
+    painted = np.where(labels == 30, labels, 0)
+    part, plane = prepare(image, sparse(painted)), prepare(image, labels)
+    (top, left), (height, width) = part.origin, part.labels.shape
+    assert max(height, width) < 620
+    assert part.known.sum() == sparse(painted).known.sum()
+    np.testing.assert_array_equal(part.channels[0], plane.channels[0, top : top + height, left : left + width])
+
+
+def test_a_crop_keeps_distances_and_its_place():
+    sample = prepare(*discs((64, 64)))
+    part = sample.crop((slice(10, 40), slice(20, 64))).crop((slice(5, 30), slice(0, 30)))
+    assert part.origin == (15, 20)
+    np.testing.assert_array_equal(part.channels, sample.channels[:, 15:40, 20:50])
+    np.testing.assert_array_equal(part.labels, sample.labels[15:40, 20:50])
+
+
+def test_a_sample_may_believe_in_less():
+    sample = prepare(*discs((64, 64)))
+    less = sample.believing(sample.labels == 1)
+    np.testing.assert_array_equal(less.known, sample.labels == 1)
+    assert sample.known.all()
+
+
+def test_a_mask_narrows_an_annotation():
+    labels = discs((64, 64))[1]
+    annotation = Annotation(labels, labels < 3, "group")
+    narrowed = annotated(annotation, labels != 1)
+    np.testing.assert_array_equal(narrowed.known, (labels < 3) & (labels != 1))
+    assert narrowed.group == "group"
+    assert annotated(annotation) is annotation

@@ -68,3 +68,13 @@ def test_nothing_known_is_no_loss_rather_than_nan():
     terms = loss_terms(torch.randn(2, 4, 8, 8), batch, NetworkSettings(), TrainSettings())
     assert float(terms["cross_entropy"]) == float(terms["distance"]) == 0
     assert all(term.isfinite() for term in terms.values())
+
+
+@pytest.mark.parametrize(("loss", "names"), [("both", ["cross_entropy", "dice"]), ("dice", ["dice"]), ("cross_entropy", ["cross_entropy"])])
+def test_the_terms_are_those_asked_for(loss, names):
+    batch = random_batch()
+    logits = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    terms = loss_terms(logits, batch, NetworkSettings(), TrainSettings(loss=loss))
+    both = loss_terms(logits, batch, NetworkSettings(), TrainSettings())
+    assert list(terms) == [*names, "distance"]
+    assert all(torch.equal(terms[name], both[name]) for name in terms)

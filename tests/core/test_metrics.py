@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from dask import array as dask_array
 from scipy.optimize import linear_sum_assignment
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.metrics import THRESHOLDS, Scores, evaluate, overlaps
+from napari_unet_seg.core.metrics import THRESHOLDS, Scores, evaluate, matched_nuclei, overlaps, shared_pixels
 from napari_unet_seg.errors import InputError
 
 
@@ -64,6 +66,37 @@ def test_counts_agree_with_stardist(seed):
         found = list(zip(scores.tp, scores.fp, scores.fn, strict=True))
         assert found == [counts_of_stardist(iou, threshold) for threshold in MANY]
         np.testing.assert_allclose(overlaps(truth, prediction).toarray(), iou)
+
+
+def reference(truth, prediction, threshold):
+    """(tp, fp, fn, precision, recall, AP, F1) of `stardist.matching` where it is installed, else as its source has them."""
+    if find_spec("stardist"):
+        found = import_module("stardist.matching").matching(truth, prediction, threshold)
+        return found.tp, found.fp, found.fn, found.precision, found.recall, found.accuracy, found.f1
+    tp, fp, fn = counts_of_stardist(dense_iou(truth, prediction), threshold)
+    if tp == 0:  # in its source each ratio is 0 without a match
+        return tp, fp, fn, 0, 0, 0, 0
+    return tp, fp, fn, tp / (tp + fp), tp / (tp + fn), tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_figures_agree_with_stardist(seed):
+    truth = random_labels(seed)
+    prediction = np.roll(truth, 1, seed % 2) if seed % 3 else random_labels(seed + 500)
+    scores = evaluate(truth, prediction, MANY)
+    for place, at in enumerate(MANY):
+        *counts, precision, recall, ap, f1 = reference(truth, prediction, at)
+        assert (scores.tp[place], scores.fp[place], scores.fn[place]) == tuple(counts)
+        assert (scores.precision(at), scores.recall(at), scores.ap(at), scores.f1(at)) == pytest.approx((precision, recall, ap, f1))
+
+
+def test_where_stardist_differs_both_are_empty():
+    empty = np.zeros((9, 9), np.int32)
+    scores = evaluate(empty, empty, (0.5,))
+    assert reference(empty, empty, 0.5) == (0, 0, 0, 0, 0, 0, 0)
+    assert (scores.precision(0.5), scores.recall(0.5), scores.ap(0.5), scores.f1(0.5)) == (1, 1, 1, 1)
+    one_missed = evaluate(strip((1, 3)), strip((0, 3)), (0.5,)), reference(strip((1, 3)), strip((0, 3)), 0.5)
+    assert one_missed[0].ap(0.5) == one_missed[1][5] == 0
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -156,6 +189,42 @@ def test_one_empty_is_worthless():
 def test_nuclei_that_never_meet():
     scores = evaluate(strip((1, 3), (0, 3)), strip((0, 3), (1, 3)), (0.01, 0.5))
     assert (scores.tp, scores.fp, scores.fn) == ((0, 0), (1, 1), (1, 1))
+
+
+# -- which nuclei match ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.8])
+def test_matched_nuclei_are_those_that_are_counted(seed, threshold):
+    truth, prediction = random_labels(seed), np.roll(random_labels(seed), 1, 0)
+    scores = evaluate(truth, prediction, (threshold,))
+    found, right = matched_nuclei(truth, prediction, threshold)
+    assert found.sum() == right.sum() == scores.tp[0]
+    assert (found.size, right.size) == (scores.tp[0] + scores.fn[0], scores.tp[0] + scores.fp[0])
+    iou = dense_iou(truth, prediction)
+    assert (iou[found].max(axis=1, initial=0) >= threshold).all()
+    assert (iou[:, right].max(axis=0, initial=0) >= threshold).all()
+
+
+def test_matched_nuclei_are_in_the_order_of_their_numbers():
+    found, right = matched_nuclei(strip((7, 4), (3, 4), (5, 4)), strip((2, 4), (0, 4), (9, 3), (1, 1)))
+    assert found.tolist() == [False, True, True]
+    assert right.tolist() == [False, True, True]
+
+
+def test_matched_nuclei_are_checked_as_scores_are():
+    with pytest.raises(InputError, match="The threshold is 2"):
+        matched_nuclei(strip((1, 3)), strip((1, 3)), 2)
+    with pytest.raises(InputError, match="they must be equal"):
+        matched_nuclei(strip((1, 3)), strip((1, 4)))
+
+
+def test_shared_pixels_by_hand():
+    shared, true_area, area = shared_pixels(strip((5, 4), (0, 2), (8, 3)), strip((0, 1), (2, 5), (1, 3)))
+    np.testing.assert_array_equal(shared.toarray(), [[0, 3], [3, 0]])
+    assert true_area.tolist() == [4, 3]
+    assert area.tolist() == [3, 5]
 
 
 # -- any numbers, any arrays -----------------------------------------------------------------------------------------------------------

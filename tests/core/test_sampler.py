@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from napari_unet_seg.core.annotations import sparse
 from napari_unet_seg.core.augment import change_intensity
 from napari_unet_seg.core.data import UNKNOWN, prepare, whole_patch
 from napari_unet_seg.core.sampler import PatchSampler, empty_some
@@ -77,3 +79,35 @@ def test_empty_patches_hold_no_nuclei():
     assert not empty.classes.any()
     assert not empty.distance.any()
     assert not torch.equal(empty.image, batch.image)
+
+
+@pytest.mark.parametrize("exact", [0.0, 1.0])
+def test_patches_of_a_plane_with_few_painted_nuclei_show_them(exact):
+    image, labels = discs((700, 700), 60, seed=3)
+    painted = np.where(np.isin(labels, [7, 21]), labels, 0)
+    batch = sampler([prepare(image, sparse(painted))], exact=exact, batch=32).batch()
+    assert all((classes != UNKNOWN).any() for classes in batch.classes)
+    shown = [bool(((classes > 0) & (classes != UNKNOWN)).any()) for classes in batch.classes]
+    assert sum(shown) >= 28
+
+
+def test_painted_ground_is_shown_as_often_as_the_share_says():
+    image, labels = discs((600, 600), 40, seed=3)
+    y, _ = ndimage.center_of_mass(labels == 5)
+    ground = np.zeros(labels.shape, bool)
+    ground[(int(y) + 300) % 600, :] = True
+    annotation = sparse(np.where(labels == 5, labels, 0), ground & (labels == 0))
+    batch = sampler([prepare(image, annotation)], batch=200, exact=1.0).batch()
+    nucleus = sum(bool(((classes > 0) & (classes != UNKNOWN)).any()) for classes in batch.classes)
+    assert 0.6 < nucleus / 200 < 0.8
+
+
+def test_planes_with_much_known_are_shown_more_often():
+    image, labels = discs((128, 128))
+    few, many = (sparse(np.where(labels <= count, labels, 0)) for count in (1, 9))
+    weights = sampler([prepare(image, few), prepare(image, many)]).weights
+    assert weights[1] > 2 * weights[0]
+
+
+def test_a_smaller_batch_can_be_asked_for():
+    assert len(sampler([prepare(*discs())]).batch(3).image) == 3

@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 import napari_unet_seg as nus
+from napari_unet_seg.core import plane as plane_module
 from napari_unet_seg.core import segment as segment_module
 from napari_unet_seg.errors import ComputeError, InputError, ModelError, SettingsError, UnetSegError
 from tests.tiny import discs, tiny_model
@@ -224,7 +225,7 @@ def test_a_runtime_error_anywhere_becomes_one_of_ours(monkeypatch):
     for settings in (None, fixed):
         with pytest.raises(UnetSegError, match="a chunk is damaged"):
             segment(lazy, settings=settings)
-    monkeypatch.setattr(segment_module, "instances", broken)
+    monkeypatch.setattr(plane_module, "instances", broken)
     with pytest.raises(ComputeError, match="a chunk is damaged"):
         segment(np.zeros((64, 64)))
 

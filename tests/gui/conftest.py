@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import napari.settings
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_unet_seg.core import checkpoint
 from napari_unet_seg.gui import engine_picker, segment_widget
+from napari_unet_seg.gui.correct_widget import CorrectWidget
 from napari_unet_seg.gui.request import Content, Outcome
 from napari_unet_seg.gui.segment_widget import SegmentWidget
 from napari_unet_seg.gui.surroundings import DeviceNote, Surroundings
 from napari_unet_seg.progress import Progress
 from napari_unet_seg.settings import SegmentSettings
+from tests.tiny import tiny_model
 
 WAIT_MS = 20_000
 
@@ -93,6 +97,16 @@ SURROUNDINGS = Surroundings(
 )
 
 
+@pytest.fixture(autouse=True)
+def preferences(monkeypatch, tmp_path):
+    """napari's preferences for this plugin as they are at first; those of whoever runs the tests are neither read nor written."""
+    forget = getattr(napari.settings, "_clear_plugin_settings_cache", lambda: None)
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    forget()
+    yield
+    forget()
+
+
 @pytest.fixture
 def surroundings(monkeypatch):
     """Replace the look at this machine, which would load torch: a list of what each look finds, the last again and again."""
@@ -106,6 +120,7 @@ def surroundings(monkeypatch):
         return known
 
     monkeypatch.setattr(engine_picker, "look_around", look)
+    monkeypatch.setattr(engine_picker, "iter_apart", lambda steps, *arguments: steps(*arguments))
     return found
 
 
@@ -155,3 +170,65 @@ def begin(widget, runs, qtbot):
 
 def names(viewer):
     return [layer.name for layer in viewer.layers]
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory):
+    """A folder with the small network."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_model().save(folder / "tiny")
+    return folder
+
+
+@pytest.fixture
+def tiny(widget, surroundings, tiny_models, monkeypatch, qtbot):
+    """The widget with the small network, and nothing replaced but the folder of models."""
+    monkeypatch.setattr(checkpoint, "user_folder", lambda: tiny_models)
+    surroundings[:] = [replace(SURROUNDINGS, models=("tiny",), model="tiny")]
+    widget.engine.refresh()
+    qtbot.waitUntil(lambda: not widget.engine.looking, timeout=WAIT_MS)
+    widget.engine.device_box.setCurrentIndex(widget.engine.device_box.findData("cpu"))
+    return widget
+
+
+@pytest.fixture
+def segmented(qtbot):
+    """Press Segment and wait until the labels are there, and all that follows from them."""
+
+    def press(widget):
+        with qtbot.waitSignal(widget.job.finished, timeout=5 * WAIT_MS):
+            widget.run_button.click()
+        assert widget.status.message.text.text() == ""
+        result = widget.results.of(widget.images.layer)
+        return result.labels
+
+    return press
+
+
+@pytest.fixture
+def settled(qtbot):
+    """Wait until a result follows the sliders wholly."""
+
+    def wait(widget):
+        qtbot.waitUntil(lambda: not widget.live.busy, timeout=WAIT_MS)
+
+    return wait
+
+
+@pytest.fixture
+def correct(viewer, qtbot):
+    """Show the dock "Correct nuclei"."""
+
+    def show():
+        widget = CorrectWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Correct nuclei")
+        viewer.window.show()
+        qtbot.waitUntil(widget.isVisible, timeout=WAIT_MS)
+        return widget
+
+    return show
+
+
+def ready(widget, qtbot):
+    """Wait until the correcting dock has counted what its layer holds."""
+    qtbot.waitUntil(lambda: widget.history is not None and widget.history.counted and not widget.counting.running, timeout=WAIT_MS)

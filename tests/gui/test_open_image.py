@@ -19,11 +19,12 @@ from qtpy.QtWidgets import QFileDialog, QMainWindow
 
 from napari_unet_seg.errors import ReadError
 from napari_unet_seg.gui import open_image as module
-from napari_unet_seg.gui.open_image import FILTER, Opening, open_files, open_image_layers, open_zarr
+from napari_unet_seg.gui.open_image import FILTER, Opening, open_files, open_folder, open_image_layers, open_zarr
 from napari_unet_seg.io import image as image_module
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.tiff_writer import write_tiff
 from napari_unet_seg.io.zarr_writer import write_zarr
+from tests.io.annotated import kaggle
 
 WAIT_MS = 20_000
 CHANNELS = ("DAPI", "GFP", "Membrane")
@@ -360,3 +361,25 @@ class TestTheMenu:
         menu["Open OME-Zarr with channels and scale... (U-Net Segmentation)"].trigger()
         ended()
         assert len(viewer.layers) == 1
+
+
+class TestFolder:
+    def test_a_folder_of_images_with_labels_opens_as_both(self, viewer, dialog, ended, tmp_path):
+        truths = kaggle(tmp_path / "set")
+        dialog.chosen = [tmp_path / "set"]
+        open_folder(viewer)
+        ended()
+        assert [layer.name for layer in viewer.layers] == ["set", "set labels"]
+        assert np.array_equal(viewer.layers[1].data, truths)
+        assert viewer.layers[1].visible
+
+    def test_any_other_folder_is_told_of(self, viewer, dialog, ended, tmp_path, notices):
+        dialog.chosen = [tmp_path]
+        open_folder(viewer)
+        ended()
+        assert "nor does it hold images/ and masks/" in notices[0][1]
+
+    def test_python_opens_it_too(self, tmp_path):
+        kaggle(tmp_path / "set", count=1)
+        viewer = ViewerModel()
+        assert [type(layer).__name__ for layer in open_image_layers(viewer, tmp_path / "set")] == ["Image", "Labels"]

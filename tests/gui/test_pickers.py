@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_unet_seg.errors import ModelError
-from napari_unet_seg.gui.engine_picker import LOOKING, EnginePicker
-from napari_unet_seg.gui.image_picker import EACH_PLANE, NO_IMAGE, ImagePicker
+from napari_unet_seg.gui.engine_picker import LOOKING, ON_THE_CPU, EnginePicker
+from napari_unet_seg.gui.image_picker import EACH_PLANE, EVERY, NO_IMAGE, UNNAMED, ImagePicker
 from napari_unet_seg.settings import SegmentSettings
 from tests.gui.conftest import SURROUNDINGS, WAIT_MS
 
@@ -116,16 +116,31 @@ class TestImagePicker:
         viewer.dims.current_step = (0, 2, 0, 0)
         picker = ImagePicker(viewer, owner)
         assert not picker.channel_box.isHidden()
-        assert self.channels(picker) == ["1 of 3", "2 of 3", "3 of 3"]
+        assert self.channels(picker) == ["1 of 3", "2 of 3", "3 of 3", EVERY.format(3)]
         assert (picker.channel.axis, picker.channel.index) == (1, 2)
 
     def test_an_axis_without_a_name_is_a_stack_unless_one_says_otherwise(self, viewer, picker, qtbot):
         self.add(viewer, "a", (2, 8, 9))
-        assert self.channels(picker) == [EACH_PLANE, "1 of 2", "2 of 2"]
+        assert self.channels(picker) == [EACH_PLANE, "1 of 2", "2 of 2", EVERY.format(2)]
         assert picker.channel is None
+        assert picker.channel_hint.text() == UNNAMED.format(2)
+        assert not picker.channel_hint.isHidden()
         with qtbot.waitSignal(picker.changed):
             picker.channel_box.setCurrentIndex(2)
         assert (picker.channel.axis, picker.channel.index) == (0, 1)
+        assert picker.channel_hint.isHidden()
+
+    @pytest.mark.parametrize(
+        ("shape", "labels"), [((8, 9), None), ((3, 8, 9), ("c", "y", "x")), ((20, 8, 9), None), ((3, 8, 9), ("z", "y", "x"))]
+    )
+    def test_what_is_clear_is_not_asked(self, viewer, picker, shape, labels):
+        self.add(viewer, "a", shape, labels)
+        assert picker.channel_hint.isHidden()
+
+    def test_another_size_of_pixels_is_told(self, viewer, picker, qtbot):
+        layer = self.add(viewer, "a")
+        with qtbot.waitSignal(picker.changed):
+            layer.scale = (0.5, 0.5)
 
     def test_the_chosen_channel_survives_other_layers(self, viewer, picker):
         self.add(viewer, "a", (2, 8, 9))
@@ -138,14 +153,14 @@ class TestImagePicker:
     def test_changes_of_the_chosen_layer_are_followed(self, viewer, picker):
         layer = self.add(viewer, "a")
         layer.scale, layer.units = (0.5, 0.5), ("um", "um")
-        assert picker.about.text() == "9 × 8 px, 0.5 µm/px"
+        assert picker.about.text() == "9 × 8 px"
         layer.data = np.zeros((3, 8, 9))
-        assert self.channels(picker) == [EACH_PLANE, "1 of 3", "2 of 3", "3 of 3"]
+        assert self.channels(picker) == [EACH_PLANE, "1 of 3", "2 of 3", "3 of 3", EVERY.format(3)]
         picker.channel_box.setCurrentIndex(2)
         layer.scale = (1, 2, 2)
         assert picker.channel.index == 1
         layer.axis_labels = ("c", "y", "x")
-        assert self.channels(picker) == ["1 of 3", "2 of 3", "3 of 3"]
+        assert self.channels(picker) == ["1 of 3", "2 of 3", "3 of 3", EVERY.format(3)]
         layer.axis_labels = ("z", "y", "x")
         assert picker.channel is None
         other = self.add(viewer, "b", (7, 8))
@@ -192,7 +207,8 @@ class TestEnginePicker:
     def test_it_offers_what_there_is_and_says_why(self, picker, look):
         look(picker)
         assert [picker.model_box.itemText(i) for i in range(picker.model_box.count())] == ["nuclei", "mine"]
-        assert picker.reason.text() == "No GPU is used: there is none."
+        assert picker.reason.text() == ON_THE_CPU
+        assert "No GPU is used: there is none." in picker.reason.toolTip()
         assert "nuclei-v1." in picker.model_box.toolTip()
         enabled = [picker.device_box.model().item(i).isEnabled() for i in range(4)]
         assert enabled == [True, False, False, True]

@@ -193,6 +193,41 @@ def test_measuring_an_image_without_nuclei_gives_an_empty_table(folder):
     assert len(pd.read_csv("out/a.labels.csv")) == 0
 
 
+def test_a_colour_image_without_the_channel_is_segmented_all_the_same(folder):
+    image, _ = discs()
+    write("data/a.tif", np.stack([(image / 12).clip(0, 255).astype(np.uint8)] * 3, -1))
+    (outcome,) = run("data/a.tif", measure=("0", "green"))
+    assert outcome.error == ""
+    assert "'0' is not measured, since this is a colour image; it has red, green and blue." in outcome.warnings
+    assert "mean_green" in pd.read_csv("out/a.labels.csv")
+
+
+def test_rings_are_measured_in_pixels_or_micrometres(folder):
+    write("data/a.ome.tif", axes="YX", **MICROMETRES)
+    run("data/a.ome.tif", measure=("all",), ring=Quantity(2, True))
+    table = pd.read_csv("out/a.labels.csv")
+    labels = open_image("out/a.labels.tif").data
+    expected = nus.measure(labels, {"0": discs()[0]}, ring=4)
+    np.testing.assert_allclose(table["ring_mean_0"], expected["ring_mean_0"])
+    np.testing.assert_allclose(table["ratio_0"], expected["ratio_0"])
+    (outcome,) = run("data/a.ome.tif", measure=("all",), ring=Quantity(0.1, True), overwrite=True)
+    assert "1 px or more" in outcome.error
+    with pytest.raises(InputError, match="name them"):
+        run("data/a.ome.tif", ring=Quantity(3))
+
+
+def test_tables_of_an_earlier_folder_run_stay_and_are_named(folder):
+    write("data/a.tif")
+    write("data/b.tif")
+    run()
+    before = Path("out/nuclei.csv").read_bytes(), Path("out/images.csv").read_bytes()
+    write("data/a.tif", discs(seed=5)[0])
+    notices = [progress.notice for progress in iter_batch(plan("data/a.tif", overwrite=True), tiny_model(), "cpu")]
+    expected = "nuclei.csv and images.csv in out are of an earlier run over a folder, and stay as they are."
+    assert [notice for notice in notices if notice] == [expected]
+    assert (Path("out/nuclei.csv").read_bytes(), Path("out/images.csv").read_bytes()) == before
+
+
 def test_a_missing_channel_is_told_before_the_network_runs(folder):
     write("data/a.tif")
     stages = [progress.stage for progress in iter_batch(plan("data/a.tif", measure=("RFP",)), tiny_model(), "cpu")]

@@ -95,3 +95,21 @@ def test_colours_are_measured_by_name():
     np.testing.assert_array_equal(measured_channels(colour, ("Green",))["green"], colour.data[..., 1])
     with pytest.raises(InputError, match="red, green and blue"):
         measured_channels(colour, ("DAPI",))
+
+
+def test_all_stands_for_every_channel():
+    stack = image("GFP", "DAPI", axes="CYX", shape=(2, 4, 5))
+    assert list(measured_channels(stack, ("All",))) == ["GFP", "DAPI"]
+    assert list(measured_channels(image("", axes="YX", shape=(4, 5)), ("all",))) == ["0"]
+    assert list(measured_channels(image("", axes="YXS", shape=(4, 5, 3)), ("all",))) == ["red", "green", "blue"]
+    assert list(measured_channels(image("all", "DAPI", axes="CYX", shape=(2, 4, 5)), ("all",))) == ["all"]
+    same = image("A", "A", axes="CYX", shape=(2, 4, 5))
+    assert list(measured_channels(same, ("all",))) == ["0:A", "1:A"]
+
+
+def test_what_a_colour_image_lacks_can_be_told_instead_of_failing():
+    colour, told = image("", axes="YXS", shape=(4, 5, 3)), []
+    assert list(measured_channels(colour, ("0", "red"), told)) == ["red"]
+    assert told == ["'0' is not measured, since this is a colour image; it has red, green and blue."]
+    with pytest.raises(InputError, match="no channel 'RFP'"):
+        measured_channels(image("GFP", "DAPI", axes="CYX", shape=(2, 4, 5)), ("RFP",), told)

@@ -23,6 +23,7 @@ from napari_unet_seg.io import image as image_module
 from napari_unet_seg.io.image import ImageFile
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.napari_reader import (
+    FILE_KEY,
     FILENAME_PATTERNS,
     PLUGIN,
     axis_labels,
@@ -185,7 +186,8 @@ def test_three_channels_are_three_layers(tmp_path: Path):
         assert layer.scale.tolist() == [0.25, 0.5]
         assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
         assert layer.axis_labels == ("y", "x")
-    assert layers[1].metadata == {"axes": "YX", "channel": "GFP"}
+    record = {"path": str(tmp_path / "cells.ome.tif"), "axes": "CYX", "channel": 1}
+    assert layers[1].metadata == {"axes": "YX", "channel": "GFP", FILE_KEY: record}
 
 
 def test_limits_of_the_file_are_used():

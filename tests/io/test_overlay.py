@@ -77,6 +77,18 @@ def test_shrinking_averages_and_keeps_outlines_one_pixel_wide():
     assert len(np.unique(picture[~drawn(picture, ON_DARK)])) == 1
 
 
+def test_large_pictures_have_wider_outlines_as_far_as_nuclei_have_room():
+    large = np.zeros((1600, 1600), np.int32)
+    large[200:400, 200:400], large[200:400, 400:600], large[1000:1200, 1000:1200] = 1, 2, 3
+    outlined = drawn(draw_overlay(image(large * 9), large), ON_DARK)
+    assert outlined[300, 198:206].tolist() == [False] * 2 + [True] * 3 + [False] * 3
+    assert outlined[300, 395:405].tolist() == [False] * 2 + [True] * 6 + [False] * 2
+    assert not outlined[large == 0].any()
+    small = np.zeros((1600, 1600), np.int32)
+    small[10:15, 10:15] = 1
+    assert drawn(draw_overlay(image(small * 9), small), ON_DARK).sum() == 16
+
+
 def test_a_pyramid_is_read_at_the_level_that_is_large_enough():
     pixels, labels = square()
     large, labels = np.kron(pixels, np.ones((4, 4), np.uint16)), np.kron(labels, np.ones((4, 4), np.int32))

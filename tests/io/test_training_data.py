@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_unet_seg.errors import InputError, ReadError
-from napari_unet_seg.io.training_data import read_training_set
+from napari_unet_seg.io.training_data import group_name, read_training_set
 
 LABELS = np.zeros((16, 20), np.uint16)
 LABELS[2:6, 2:6], LABELS[8:12, 8:12] = 1, 2
@@ -120,3 +120,52 @@ def test_a_damaged_file_is_named(folders: Path):
     (folders / "labels/a.tif").write_bytes(b"II*\0")
     with pytest.raises(ReadError, match=r"a\.tif"):
         read(folders)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("a/slide3_tile_07", "a/slide3"),
+        ("well-B2_x512_y0", "well-B2"),
+        ("exp1_t003_z01", "exp1"),
+        ("sample.roi2", "sample"),
+        ("image_001", "image_001"),
+        ("0012c9", "0012c9"),
+        ("z3", "z3"),
+        ("plate1_A02_s1_w1", "plate1_A02_s1_w1"),
+    ],
+)
+def test_parts_of_a_field_have_its_name(name: str, group: str):
+    assert group_name(name) == group
+
+
+def test_planes_of_a_stack_and_tiles_of_a_field_are_one_group(folders: Path):
+    write(folders / "images/a.tif", np.stack([LABELS, LABELS]), imagej=True, metadata={"axes": "ZYX"})
+    write(folders / "labels/a.tif", np.stack([LABELS, LABELS]), imagej=True, metadata={"axes": "ZYX"})
+    for name in ("b_tile1", "b_tile2", "c"):
+        write(folders / f"images/{name}.tif", LABELS)
+        write(folders / f"labels/{name}.tif", LABELS)
+    assert read(folders).groups == ["a", "a", "b", "b", "c"]
+
+
+@pytest.mark.parametrize(("count", "grouped"), [(3, False), (4, True)])
+def test_many_subfolders_are_groups(folders: Path, count: int, grouped: bool):
+    for number in range(count):
+        for folder in ("images", "labels"):
+            (folders / folder / f"animal{number}").mkdir()
+            for name in "ab":
+                write(folders / folder / f"animal{number}/{name}.tif", LABELS)
+    assert len(set(read(folders).groups)) == (count if grouped else 2 * count)
+
+
+def test_masks_of_background_may_be_missing(folders: Path):
+    (folders / "ground").mkdir()
+    for name in "ab":
+        write(folders / f"images/{name}.tif", LABELS)
+        write(folders / f"labels/{name}.tif", LABELS)
+    write(folders / "ground/a.png", (LABELS == 0).astype(np.uint8))
+    ground = read(folders, ground=folders / "ground").ground
+    assert ground is not None
+    np.testing.assert_array_equal(ground[0], LABELS == 0)
+    assert not ground[1].any()
+    assert read(folders).ground is None

@@ -32,10 +32,10 @@ def demo(options: DemoOptions) -> None:
     from napari_unet_seg.core.checkpoint import load_model
     from napari_unet_seg.io.batch import Plan
     from napari_unet_seg.io.inputs import find_inputs
-    from napari_unet_seg.io.samples import SAMPLES, sample_path
+    from napari_unet_seg.io.samples import DEMO, sample_path
 
     output = Path(options.output or FOLDER)
-    sources = find_inputs([sample_path(name) for name in SAMPLES]).sources
+    sources = find_inputs([sample_path(name) for name in DEMO]).sources
     plan = Plan(sources, output, FORMATS, overwrite=options.overwrite or not options.output)
     model = load_model(options.model)
     note(f"Finding nuclei in {len(sources)} sample images with {model.name} ...")

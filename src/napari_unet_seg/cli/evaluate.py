@@ -70,15 +70,19 @@ def _read(path: Path) -> npt.NDArray[np.integer[Any]]:
     """Read labels, without dimensions of length 1."""
     import numpy as np
 
+    from napari_unet_seg.core.labels_check import looks_like_intensities
     from napari_unet_seg.io.image import open_image
 
     image = open_image(path)
     if "S" in image.axes:
         raise InputError(f"{path.name} is a colour image, and labels are whole numbers, one for each nucleus.")
     try:
-        return np.squeeze(np.asarray(image.levels[0]))
+        labels = np.squeeze(np.asarray(image.levels[0]))
     except (OSError, ValueError, RuntimeError) as error:  # a block of a large file that is damaged
         raise ReadError(f"{path.name} cannot be read: {error}") from error
+    if not image.is_labels and looks_like_intensities(labels):
+        raise InputError(f"{path.name} looks like an image of intensities; give labels, in which each nucleus has one number of its own.")
+    return labels
 
 
 def _tell_alone(what: str, paths: tuple[Path, ...]) -> None:

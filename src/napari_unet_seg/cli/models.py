@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.core.checkpoint import Model
 
 app = typer.Typer(no_args_is_help=True, help="List, look at, add, rename, delete and export models.")
+_LEAST_ROOM = 20
+"""Letters in a line, however narrow the terminal is."""
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `models list` shows.", show_default=False)]
 
 
@@ -53,7 +58,7 @@ def show(options: ShowOptions) -> None:
         "parameters": f"{sum(row['parameters'] for row in rows):,}",
         "receptive radius": f"{receptive_radius(model.settings)} px",
     }
-    say_table([(name, str(value)) for name, value in facts.items()], right=())
+    _say_facts(facts)
     say()
     say_table([("layer", "kind", "shape (C, Y, X)", "parameters"), *map(_layer, rows)], right=(2, 3))
 
@@ -64,6 +69,16 @@ def _facts(model: Model) -> dict[str, Any]:
     defaults = ", ".join(f"{name} {value}" for name, value in model.defaults.to_dict().items())
     facts = {"name": model.name, "sha256": model.sha256, **card, "maps": ", ".join(model.settings.maps), "settings": defaults}
     return {name: _in_line(value) for name, value in facts.items()}
+
+
+def _say_facts(facts: dict[str, Any]) -> None:
+    """Write names and values; on a terminal long values are broken, in a file each stays in its line."""
+    column = max(map(len, facts)) + 2
+    room = shutil.get_terminal_size().columns - column if sys.stdout.isatty() else 0
+    for name, value in facts.items():
+        lines = textwrap.wrap(str(value), max(room, _LEAST_ROOM)) if room else [str(value)]
+        for start, line in zip([name, *[""] * len(lines)], lines or [""], strict=False):
+            say(f"{start:{column}}{line}".rstrip())
 
 
 def _in_line(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet_seg.cli.terminal import DONE, FAILED, USAGE, Bar, before_work, note, say, setting
-from napari_unet_seg.errors import SettingsError
+from napari_unet_seg.errors import ReadError, SettingsError
 from napari_unet_seg.io.inputs import Source
 from napari_unet_seg.settings import DEVICES, SegmentSettings
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.inputs import Inputs
     from napari_unet_seg.io.quantities import Wishes
     from napari_unet_seg.io.summary import Outcome
+    from napari_unet_seg.settings import Polygons
 
-_NUCLEI, _COMPUTING = "Nuclei", "Computing"
-_PLAIN = ("probability", "splitting", "fill_holes", "exclude_border", "polarity", "tile", "precision")
+_NUCLEI, _WHERE, _COMPUTING = "Nuclei", "Where", "Computing"
+_PLAIN = ("probability", "splitting", "fill_holes", "exclude_border", "polarity", "tile", "precision", "stack", "skip_glass")
 """Settings that are options of their own, as they are."""
 
 
@@ -40,7 +41,8 @@ class SegmentOptions:
     output: Annotated[str, _option("--output", "-o", metavar="DIR", help="Folder of the results; relative paths are kept.")]
     model: Annotated[str, _option("--model", "-m", metavar="NAME|PATH", help="A model of `models list`, or a file.")] = "nuclei"
     channel: Annotated[str, _option(metavar="NAME|N", help="Channel of the nuclei (N from 0); not needed if a dye names it.")] = ""
-    measure: Annotated[str, _option(metavar="DAPI,GFP", help="Channels whose intensities are measured, by name or number.")] = ""
+    measure: Annotated[str, _option(metavar="DAPI,GFP|all", help="Channels whose intensities are measured, by name or number.")] = ""
+    ring: Annotated[str, _option(metavar="5px|2um", help="Measure them also in a ring around each nucleus, of this width.")] = ""
     format: Annotated[str, _option(metavar="tiff,...", help="What to write: tiff, zarr, classes, rois, csv, geojson, overlay")] = "tiff,csv"
     overwrite: Annotated[bool, _option("--overwrite", help="Replace results that are there.")] = False
     json: Annotated[bool, _option("--json", help="One JSON object per input on standard output, and no bar.")] = False
@@ -53,6 +55,9 @@ class SegmentOptions:
     exclude_border: Annotated[bool | None, setting(SegmentSettings, "exclude_border", _NUCLEI)] = None
     limits: Annotated[str, _option(metavar="auto|LOW,HIGH", help="Intensities that become black and white.", panel=_NUCLEI)] = ""
     polarity: Annotated[str | None, setting(SegmentSettings, "polarity", _NUCLEI)] = None
+    region: Annotated[str, _option(metavar="R.geojson", help="Only nuclei inside the polygons of this file of QuPath.", panel=_WHERE)] = ""
+    stack: Annotated[str | None, setting(SegmentSettings, "stack", _WHERE)] = None
+    skip_glass: Annotated[bool | None, setting(SegmentSettings, "skip_glass", _WHERE)] = None
     device: Annotated[str, _option(metavar="|".join(DEVICES), help="Where to compute; see `info`.", panel=_COMPUTING)] = "auto"
     tile: Annotated[int | None, setting(SegmentSettings, "tile", _COMPUTING)] = None
     precision: Annotated[str | None, setting(SegmentSettings, "precision", _COMPUTING)] = None
@@ -198,6 +203,8 @@ def _wishes(options: SegmentOptions) -> Wishes:
     values: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(options, name)) is not None}
     if options.limits:
         values["low"], values["high"] = _limits(options.limits)
+    if options.region:
+        values["region"] = _region(options.region)
     given = {"min_area": parse_area, "max_area": parse_area, "diameter": parse_length}
     return Wishes(values, {name: parse(text) for name, parse in given.items() if (text := getattr(options, name))})
 
@@ -215,8 +222,18 @@ def _limits(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _region(path: str) -> Polygons:
+    from napari_unet_seg.io.region_reader import read_region
+
+    try:
+        return read_region(path)
+    except ReadError as error:  # what was given cannot be used: no image has failed
+        raise SettingsError(str(error)) from error
+
+
 def _plan(options: SegmentOptions, inputs: Inputs, wishes: Wishes) -> Plan:
     from napari_unet_seg.io.batch import Plan
+    from napari_unet_seg.io.quantities import parse_length
 
     return Plan(
         inputs.sources,
@@ -224,6 +241,7 @@ def _plan(options: SegmentOptions, inputs: Inputs, wishes: Wishes) -> Plan:
         formats=_listed(options.format),
         channel=options.channel,
         measure=_listed(options.measure),
+        ring=parse_length(options.ring) if options.ring else None,
         wishes=wishes,
         overwrite=options.overwrite,
         summary=inputs.many,

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from napari_unet_seg.cli.terminal import FAILED, Bar, before_work, note, say, setting
-from napari_unet_seg.errors import ModelError, SettingsError
-from napari_unet_seg.progress import Command, Steps
+from napari_unet_seg.errors import InputError, ModelError, SettingsError, UnetSegError, WriteError
+from napari_unet_seg.progress import Command, Progress, Steps
 from napari_unet_seg.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from napari_unet_seg.core.annotations import Annotation
     from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.io.training_data import TrainingSet
 
-_TRIAL_STEPS = 8
-"""Steps that are timed to find out how many fit into a number of minutes; the first of them is slower and does not count."""
-_GIVEN = ("seed", "device", "batch", "patch", "learning_rate", "validation")
+Result = TypeVar("Result")
+
+_STATE = "state.safetensors"
+_GIVEN = (
+    *("steps", "minutes", "seed", "device", "precision", "batch", "patch", "loss", "learning_rate", "decay", "validation", "patience"),
+)
 """Settings that are options of their own, as they are."""
+_LABELS = "Folder of labels, called like the images: x_mask.png, x.labels.tif ...; IMAGES again if it holds images/ and masks/."
+_SPARSE = "The labels are some painted nuclei, and what has no label is unknown: a narrow ring around each of them is background."
+_RUN = "Folder of the run: state to resume from, history, curves, report with pictures; by default MODEL_run beside the model."
 
 
 @dataclass(frozen=True)
@@ -34,95 +42,59 @@ class TrainOptions:
     """Arguments and options of the command; None stands for the default of `TrainSettings`."""
 
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder of images.", show_default=False)]
-    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Folder of labels, called like the images: x_mask.png, x.labels.tif ...")]
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help=_LABELS, show_default=False)]
     output: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="File to write (.safetensors).", show_default=False)]
     known: Annotated[str, typer.Option(metavar="DIR", help="Folder of masks: not 0 where the labels can be believed.")] = ""
+    sparse: Annotated[bool, typer.Option("--sparse", help=_SPARSE)] = False
+    ground: Annotated[str, typer.Option(metavar="DIR", help="With --sparse, folder of masks: not 0 where background is painted.")] = ""
     base: Annotated[str, typer.Option(metavar="NAME|PATH|none", help="Model to start from; none starts from random weights.")] = "nuclei"
     channel: Annotated[str, typer.Option(metavar="NAME|N", help="Channel that shows nuclei, where there are several.")] = ""
     steps: Annotated[int | None, setting(TrainSettings, "steps")] = None
-    minutes: Annotated[float, typer.Option(min=0.0, metavar="M", help="As many steps as fit into M minutes.", show_default=False)] = 0.0
+    minutes: Annotated[float | None, setting(TrainSettings, "minutes")] = None
     seed: Annotated[int | None, setting(TrainSettings, "seed")] = None
     device: Annotated[str | None, setting(TrainSettings, "device")] = None
+    precision: Annotated[str | None, setting(TrainSettings, "precision")] = None
     batch: Annotated[int | None, setting(TrainSettings, "batch")] = None
     patch: Annotated[int | None, setting(TrainSettings, "patch")] = None
+    loss: Annotated[str | None, setting(TrainSettings, "loss")] = None
     learning_rate: Annotated[float | None, setting(TrainSettings, "learning_rate")] = None
+    decay: Annotated[float | None, setting(TrainSettings, "decay")] = None
     validation: Annotated[float | None, setting(TrainSettings, "validation")] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False
+    patience: Annotated[int | None, setting(TrainSettings, "patience")] = None
+    run: Annotated[str, typer.Option(metavar="DIR", help=_RUN)] = ""
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model and a run that are there.")] = False
 
 
 def train(options: TrainOptions) -> None:
-    """Train a model on images and labels; Ctrl-C ends the training and keeps what was reached."""
+    """Train a model on images and labels; Ctrl-C ends the training and keeps the best so far, a second Ctrl-C cancels."""
     target = _target(options)
     settings = _settings(options)
-    from napari_unet_seg.core.train import iter_train
-    from napari_unet_seg.io.training_data import read_training_set
-
-    known = Path(options.known) if options.known else None
-    with before_work():
-        data = read_training_set(Path(options.images), Path(options.labels), known, options.channel)
-    for sentence in data.notices:
-        note(sentence)
+    folder = _run_folder(options, target)
     base = None if options.base == "none" else options.base
-
-    def start(settings: TrainSettings) -> Steps[Model]:
-        return iter_train(data.images, data.labels, known=data.known, base=base, settings=settings)
-
-    note(f"Training on {len(data.images)} planes; Ctrl-C ends it and keeps what was reached.")
     started = time.monotonic()
     try:
-        if options.minutes:
-            settings = dataclasses.replace(settings, steps=steps_within(options.minutes * 60, start, settings))
-        model = follow(start(settings), settings.steps, started + (options.minutes * 60 or math.inf))
+        data, annotations = _annotations(options, base)
+        from napari_unet_seg.core.train import iter_train
+
+        model = follow(iter_train(data.images, annotations, base=base, settings=settings, run=folder))
+        model = dataclasses.replace(model, name=target.stem)
+        path = _save(model, target)
+        _finish(data.images, annotations, model, base, folder)
     except KeyboardInterrupt:
-        note("Interrupted: nothing is written.")
+        kept = f"; --resume goes on with {folder}" if (folder / _STATE).is_file() else ""
+        note(f"Cancelled: no model is written{kept}.")
         raise typer.Exit(FAILED) from None
-    path = _save(dataclasses.replace(model, name=target.stem), target)
     say(f"{path}: {model.card['steps']} steps, {time.monotonic() - started:.0f} s; use it by --model {path}")
 
 
-def steps_within(seconds: float, start: Callable[[TrainSettings], Steps[Model]], settings: TrainSettings) -> int:
-    """Find out how many steps fit into a time, by doing a few.
-
-    The learning rate falls to 0 over the steps, so that their number has to be known before the first.
-
-    Parameters
-    ----------
-    seconds : float
-        The time, from now on.
-    start : callable
-        Starts a training with given settings.
-    settings : TrainSettings
-        All but the number of steps.
-
-    Returns
-    -------
-    int
-        1 at least.
-    """
-    begun = time.monotonic()
-    trial = start(dataclasses.replace(settings, steps=_TRIAL_STEPS))
-    moments = []
-    for _ in trial:
-        moments.append(time.monotonic())
-        if moments[-1] - begun > seconds / 2:
-            break
-    trial.close()
-    prepared = moments[0] - begun  # images are prepared once more for the training itself
-    each = (moments[-1] - moments[0]) / max(len(moments) - 1, 1) or prepared
-    return max(1, int((seconds - (moments[-1] - begun) - prepared) / each))
-
-
-def follow(steps: Steps[Model], total: int, deadline: float = math.inf) -> Model:
-    """Train to the end, to the first Ctrl-C or to the deadline, with a bar that shows the loss.
+def follow(steps: Steps[Model]) -> Model:
+    """Train to the end or to the first Ctrl-C, with a bar that shows the loss.
 
     Parameters
     ----------
     steps : generator
         A training.
-    total : int
-        Its number of steps.
-    deadline : float
-        When to end at the latest, on the clock of `time.monotonic`.
 
     Returns
     -------
@@ -133,17 +105,42 @@ def follow(steps: Steps[Model], total: int, deadline: float = math.inf) -> Model
     KeyboardInterrupt
         At a Ctrl-C before the first step, or at the second one.
     """
-    with Bar(total) as bar:
-        progress = next(steps)
-        with _first_interrupt() as interrupted:
-            while True:
-                bar.update(progress.done, _losses(progress.metrics))
-                enough = interrupted() or time.monotonic() > deadline
-                try:
-                    progress = steps.send(Command.STOP if enough else None)
-                except StopIteration as stop:
-                    model: Model = stop.value
-                    return model
+    progress = _through(next(steps), steps, "Preparing")
+    if not isinstance(progress, Progress):
+        return progress
+    with _first_interrupt() as interrupted:
+        while isinstance(progress, Progress):
+            progress = _through(progress, steps, progress.stage, lambda: Command.STOP if interrupted() else None)
+    return progress
+
+
+def _through(
+    progress: Progress | Result, steps: Steps[Result], stage: str, command: Callable[[], Command | None] = lambda: None
+) -> Progress | Result:
+    """Go through one stage with a bar of its own: the first step of the next one, or the result."""
+    with Bar(1.0) as bar:
+        while isinstance(progress, Progress) and progress.stage == stage:
+            bar.update(progress.done / max(progress.total, 1), _described(progress))
+            if progress.notice:
+                note(progress.notice)
+            try:
+                progress = steps.send(command())
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+    return progress
+
+
+def _watch(steps: Steps[Result]) -> Result:
+    """Run something else than the training, with a bar for each of its stages; Ctrl-C cancels."""
+    try:
+        progress: Progress | Result = next(steps)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+    while isinstance(progress, Progress):
+        progress = _through(progress, steps, progress.stage)
+    return progress
 
 
 @contextmanager
@@ -154,12 +151,62 @@ def _first_interrupt() -> Iterator[Callable[[], bool]]:
     def handle(number: int, frame: Any) -> None:
         seen.append(number)
         signal.signal(signal.SIGINT, previous)
+        note("Ending and keeping the best so far; Ctrl-C again cancels.")
 
     previous = signal.signal(signal.SIGINT, handle)
     try:
         yield lambda: bool(seen)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _annotations(options: TrainOptions, base: str | None) -> tuple[TrainingSet, list[Annotation]]:
+    """Read images and labels, and say what there is to learn from."""
+    from napari_unet_seg.core.annotations import summary
+    from napari_unet_seg.io.training_data import read_training_set
+
+    known, ground = (Path(folder) if folder else None for folder in (options.known, options.ground))
+    with before_work():
+        data = read_training_set(Path(options.images), Path(options.labels), known, options.channel, ground)
+        annotations = _annotated(data, options, base)
+        found = summary(annotations)
+        if not found.nuclei:
+            raise InputError(f"There is no nucleus in {options.labels}: {found.warnings[0][0].lower()}{found.warnings[0][1:]}")
+    for sentence in (*data.notices, *found.warnings):
+        note(sentence)
+    note(f"Learning from {found.sentence}. Ctrl-C ends the training and keeps the best so far.")
+    return data, annotations
+
+
+def _annotated(data: TrainingSet, options: TrainOptions, base: str | None) -> list[Annotation]:
+    from napari_unet_seg.core.data import annotated
+    from napari_unet_seg.core.sparse_set import iter_sparse
+
+    if options.sparse:
+        found = _watch(iter_sparse(data.images, data.labels, data.ground, base, options.device or "auto"))
+    else:
+        masks = itertools.repeat(None) if data.known is None else data.known
+        found = [annotated(labels, known) for labels, known in zip(data.labels, masks, strict=False)]
+    return [dataclasses.replace(annotation, group=group) for annotation, group in zip(found, data.groups, strict=True)]
+
+
+def _finish(images: Sequence[Any], annotations: Sequence[Annotation], model: Model, base: str | None, folder: Path) -> None:
+    """Say what came of it, and write it into the run folder; the model is safe by now."""
+    from napari_unet_seg.core.checkpoint import load_model
+    from napari_unet_seg.core.examples import iter_examples
+    from napari_unet_seg.core.report import sentences
+    from napari_unet_seg.io.run_folder import write_run
+
+    for sentence in sentences(model.card["report"]):
+        note(sentence)
+    try:
+        device = model.card["training"]["device"]
+        examples = _watch(iter_examples(images, annotations, model, None if base is None else load_model(base), device))
+        write_run(folder, model, examples)
+    except UnetSegError as error:
+        note(f"The report was not written: {error}")
+    else:
+        note(f"Report, curves and pictures: {folder / 'report.md'}")
 
 
 def _save(model: Model, target: Path) -> Path:
@@ -173,24 +220,48 @@ def _save(model: Model, target: Path) -> Path:
         raise typer.Exit(FAILED) from error
 
 
-def _losses(metrics: Any) -> str:
+def _described(progress: Progress) -> str:
+    """Describe a step beside the bar."""
+    metrics = progress.metrics
+    if "loss" not in metrics:
+        return progress.stage
     text = f"loss {metrics['loss']:.3f}"
-    return text + f", validation {metrics['validation_loss']:.3f}" if "validation_loss" in metrics else text
+    return f"{text}, validation {metrics['validation_loss']:.3f}, AP {metrics['ap']:.2f}" if "validation_loss" in metrics else text
 
 
 def _settings(options: TrainOptions) -> TrainSettings:
-    if options.minutes and options.steps is not None:
-        raise SettingsError("Both --steps and --minutes are given; give one of them.")
-    given = {name: value for name in ("steps", *_GIVEN) if (value := getattr(options, name)) is not None}
-    return TrainSettings(**given)
+    if options.sparse and options.known:
+        raise SettingsError("Both --sparse and --known are given; give one of them.")
+    if options.ground and not options.sparse:
+        raise SettingsError("--ground needs --sparse: elsewhere, what has no label is background already.")
+    return TrainSettings(**{name: value for name in _GIVEN if (value := getattr(options, name)) is not None})
 
 
 def _target(options: TrainOptions) -> Path:
     """Return the file to write, which may not exist, in a folder that must: before hours are spent."""
     target = Path(options.output)
     target = target if target.suffix == ".safetensors" else target.with_name(target.name + ".safetensors")
-    if target.exists() and not options.overwrite:
+    if target.exists() and not (options.overwrite or options.resume):
         raise ModelError(f"{target} exists already; choose another name, or allow overwriting (--overwrite).")
     if not target.parent.is_dir():
         raise ModelError(f"There is no folder {target.parent}; make it, or choose another.")
     return target
+
+
+def _run_folder(options: TrainOptions, target: Path) -> Path:
+    """Return the folder of the run: with --resume the one that is there, else one without a state."""
+    folder = Path(options.run) if options.run else target.with_name(f"{target.stem}_run")
+    state = folder / _STATE
+    if options.resume:
+        if not state.is_file():
+            note(f"There is nothing in {folder} to go on with: the training starts from its beginning.")
+        return folder
+    if state.is_file() and not options.overwrite:
+        raise ModelError(
+            f"{folder} holds a run already; go on with it (--resume), replace it (--overwrite), or give another folder (--run)."
+        )
+    try:
+        state.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"{state} cannot be replaced: {error.strerror or error}; give another folder (--run).") from error
+    return folder

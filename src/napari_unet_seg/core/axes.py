@@ -10,7 +10,7 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_unet_seg.errors import InputError
@@ -31,16 +31,23 @@ class Layout:
         Sizes, in the same order.
     channel : int
         Index along ``C``; ignored without it.
+    flat : str
+        The axis along which a plane is the maximum of all; empty when each plane stands for itself.
     """
 
     axes: str
     shape: tuple[int, ...]
     channel: int = 0
+    flat: str = ""
 
     @property
     def labels_axes(self) -> str:
-        """Axes of the labels: those of the image less ``C`` and ``S``, with ``YX`` last."""
-        return "".join(axis for axis in self.axes if axis not in "CSYX") + "YX"
+        """Axes of the labels: those of the image less ``C``, ``S`` and what is projected, with ``YX`` last."""
+        return "".join(axis for axis in self.axes if axis not in "CSYX" + self.flat) + "YX"
+
+    def projected(self) -> Layout:
+        """Return the layout of maximum projections along the axis that `stack_axis` names; the same when there is none."""
+        return replace(self, flat=stack_axis(self.axes))
 
     @property
     def labels_shape(self) -> tuple[int, ...]:
@@ -73,8 +80,31 @@ class Layout:
         """
         places = dict(zip(self.labels_axes, index, strict=False)) | {"C": self.channel}
         plane = image[tuple(places.get(axis, slice(None)) for axis in self.axes)]
-        kept = "".join(axis for axis in self.axes if axis in "YXS")
+        kept = "".join(axis for axis in self.axes if axis in "YXS" + self.flat)
+        if self.flat:
+            plane, kept = plane.max(axis=kept.index(self.flat)), kept.replace(self.flat, "")
         return plane.transpose([kept.index(axis) for axis in "YXS" if axis in kept])
+
+
+def stack_axis(axes: str) -> str:
+    """Return the axis along which the slices of a stack lie.
+
+    Parameters
+    ----------
+    axes : str
+        One letter a dimension.
+
+    Returns
+    -------
+    str
+        ``Z``, or the last axis whose meaning is not known; empty when there is neither.
+
+    Examples
+    --------
+    >>> stack_axis("TZCYX"), stack_axis("QYX"), stack_axis("TYX")
+    ('Z', 'Q', '')
+    """
+    return "Z" if "Z" in axes else next((axis for axis in reversed(axes) if axis not in "TCSYX"), "")
 
 
 def resolve_axes(image: Any, axes: str | None = None, channel: int | None = None) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_unet_seg.core.annotations import Annotation, Labels, whole
 from napari_unet_seg.core.normalize import estimate_limits, normalize
 from napari_unet_seg.core.targets import measure_distances
 from napari_unet_seg.errors import InputError
@@ -26,6 +27,10 @@ SURE = 0.99
 """A pixel interpolated from known ones alone has a `known` above this."""
 IMAGE, INSIDE, RELATIVE, SECOND, KNOWN = range(5)
 """Channels of a sample."""
+SURROUNDINGS = 256
+"""Pixels that are kept around what is known of a plane: all that a patch there shows."""
+
+Box = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,36 @@ class Sample:
         Normalised image, distance inside (px), relative distance, distance to the second nucleus (px), known (0 or 1).
     kind : {"bright", "dark", "colour"}
         How nuclei appear, for a balanced choice.
+    labels : ndarray of int32, shape (Y, X)
+        One integer a nucleus.
+    group : str
+        As in `Annotation`.
+    origin : tuple of int
+        Where it lies on its plane, (y, x).
     """
 
     channels: Tensor
     kind: str
+    labels: Labels
+    group: str = ""
+    origin: tuple[int, int] = (0, 0)
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where the labels can be believed, shape (Y, X)."""
+        mask: npt.NDArray[np.bool_] = self.channels[KNOWN].numpy() > SURE
+        return mask
+
+    def crop(self, box: Box) -> Sample:
+        """Return a part; distances in it are those of the whole, so that its edge is no outline."""
+        origin = (self.origin[0] + (box[0].start or 0), self.origin[1] + (box[1].start or 0))
+        return replace(self, channels=self.channels[:, box[0], box[1]], labels=self.labels[box], origin=origin)
+
+    def believing(self, known: npt.NDArray[np.bool_]) -> Sample:
+        """Return the same plane with other pixels known."""
+        channels = self.channels.clone()
+        channels[KNOWN] = torch.from_numpy(known.astype(np.float32))
+        return replace(self, channels=channels)
 
 
 @dataclass(frozen=True)
@@ -69,44 +100,72 @@ class Batch:
         return Batch(self.image.to(device), self.classes.to(device), self.distance.to(device), self.touching.to(device))
 
 
-def prepare(image: npt.NDArray[Any], labels: npt.NDArray[Any], known: npt.NDArray[np.bool_] | None = None) -> Sample:
+def prepare(image: Any, labels: Annotation | npt.NDArray[Any], known: npt.NDArray[np.bool_] | None = None) -> Sample:
     """Normalise a plane and compute its distance maps.
 
     Parameters
     ----------
-    image : ndarray
+    image : array-like
         Shape (Y, X), or (Y, X, 3 or 4) for colour.
-    labels : ndarray of int, shape (Y, X)
+    labels : Annotation or ndarray of int, shape (Y, X)
         One integer a nucleus, 0 the ground.
     known : ndarray of bool, shape (Y, X), optional
-        Where the annotation can be believed; everywhere if not given.
+        Where labels that are no `Annotation` can be believed; everywhere if not given.
 
     Returns
     -------
     Sample
+        What is known of the plane and its surroundings; the limits are those of the whole plane.
 
     Raises
     ------
     InputError
         If the shapes differ, or the labels are not integers.
     """
-    known = np.ones(labels.shape, bool) if known is None else known
-    _check_pair(image, labels, known)
+    image, annotation = np.asarray(image), annotated(labels, known)
+    if image.shape[:2] != annotation.labels.shape:
+        raise InputError(
+            f"The image has shape {image.shape} and its labels {annotation.labels.shape}; both must cover the same (Y, X) plane."
+        )
     limits = estimate_limits(image, SegmentSettings())
+    box = _surroundings(annotation.known)
+    labels, mask = annotation.labels[box], annotation.known[box]
     distances = measure_distances(labels)
-    maps = (normalize(image, limits), distances.inside, distances.relative, distances.second, known.astype(np.float32))
-    return Sample(torch.from_numpy(np.stack(maps)), "colour" if image.ndim == 3 else limits.polarity)
+    maps = (normalize(image[box], limits), distances.inside, distances.relative, distances.second, mask.astype(np.float32))
+    kind = "colour" if image.ndim == 3 else limits.polarity
+    return Sample(torch.from_numpy(np.stack(maps)), kind, labels, annotation.group, (box[0].start, box[1].start))
 
 
-def _check_pair(image: npt.NDArray[Any], labels: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> None:
-    if labels.ndim != 2 or image.shape[:2] != labels.shape:
-        raise InputError(f"The image has shape {image.shape} and its labels {labels.shape}; both must cover the same (Y, X) plane.")
-    if known.shape != labels.shape:
-        raise InputError(f"`known` has shape {known.shape} and the labels {labels.shape}; they must be equal.")
-    if labels.dtype.kind not in "iu":
-        raise InputError(f"The labels have dtype {labels.dtype}; they must be integers, one for each nucleus.")
-    if labels.size and labels.min() < 0:
-        raise InputError(f"The labels have a negative value, {labels.min()}; 0 is the ground and nuclei are positive.")
+def annotated(labels: Annotation | npt.NDArray[Any], known: npt.NDArray[Any] | None = None) -> Annotation:
+    """Take labels as an annotation.
+
+    Parameters
+    ----------
+    labels : Annotation or ndarray of int, shape (Y, X)
+    known : ndarray of bool, shape (Y, X), optional
+        Where they can be believed; everywhere if not given.
+
+    Returns
+    -------
+    Annotation
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or the labels are no whole numbers from 0 on.
+    """
+    if isinstance(labels, Annotation):
+        return labels if known is None else replace(labels, known=labels.known & np.asarray(known, bool))
+    return whole(np.asarray(labels)) if known is None else Annotation(np.asarray(labels), known)
+
+
+def _surroundings(known: npt.NDArray[np.bool_]) -> Box:
+    """Return the smallest box around what is known, and some more."""
+    sides = [np.flatnonzero(known.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (
+        slice(max(int(side[0]) - SURROUNDINGS, 0), int(side[-1]) + 1 + SURROUNDINGS) if side.size else slice(0, 0) for side in sides
+    )
+    return rows, columns
 
 
 def whole_patch(sample: Sample, settings: TrainSettings) -> Batch:

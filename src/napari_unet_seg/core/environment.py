@@ -5,16 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
 from dataclasses import dataclass
 
 from napari_unet_seg import __version__
+from napari_unet_seg.core.apart import torch_trouble
+from napari_unet_seg.core.gpu import broken_torch, diagnose
 
 PACKAGES = ("torch", "napari", "numpy", "scikit-image", "tifffile", "zarr", "dask")
-CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
-"""Where builds of torch for NVIDIA GPUs are: for Windows, whose ordinary build is for the CPU alone."""
-OLDER_CUDA_INDEX = "https://download.pytorch.org/whl/cu126"
-"""The same for drivers older than version 580."""
 
 
 @dataclass(frozen=True)
@@ -47,43 +44,16 @@ def describe_environment() -> Environment:
     Environment
         Also when torch is damaged or missing: the reason then says so.
     """
-    try:
-        from napari_unet_seg.core.device import choose_device
-    except (ImportError, OSError) as error:
-        reason = f"torch does not start ({str(error).splitlines()[0] if str(error) else type(error).__name__})."
-        return Environment(_versions(), "", reason, _repair())
+    trouble = torch_trouble()
+    if trouble:
+        broken = broken_torch(trouble)
+        return Environment(_versions(), "", broken.reason, broken.lines)
+    from napari_unet_seg.core.device import choose_device
+
     chosen = choose_device()
-    title = f"CPU, {_threads()} threads" if chosen.name == "cpu" else chosen.title
-    return Environment(_versions(), title, chosen.reason, advise() if chosen.name == "cpu" else ())
-
-
-def advise() -> tuple[str, ...]:
-    """Say what to install so that this machine's GPU is used.
-
-    Returns
-    -------
-    tuple of str
-        Lines to show below one another.
-    """
-    import torch
-
-    if platform.system() == "Darwin":
-        return ("The GPU of a Mac is used from macOS 14 on, if the Mac has Apple silicon.",)
-    if torch.version.cuda is not None or torch.version.hip is not None:
-        return ("Update the driver of the GPU, start the computer again, and see whether `nvidia-smi` lists the GPU.",)
-    seen = "This machine has an NVIDIA driver, so" if shutil.which("nvidia-smi") else "If this machine has an NVIDIA GPU,"
-    return (
-        f"{seen} install a build of torch that uses it:",
-        f"    pip install --force-reinstall torch --index-url {CUDA_INDEX}",
-        f"With a driver older than 580 take {OLDER_CUDA_INDEX} instead.",
-    )
-
-
-def _repair() -> tuple[str, ...]:
-    lines = ("Install it again:", "    pip install --force-reinstall torch")
-    if platform.system() == "Windows":
-        return (*lines, "If that changes nothing, install the Visual C++ redistributable: https://aka.ms/vs/17/release/vc_redist.x64.exe")
-    return lines
+    if chosen.name != "cpu":
+        return Environment(_versions(), chosen.title, chosen.reason, ())
+    return Environment(_versions(), f"CPU, {_threads()} threads", chosen.reason, diagnose().lines)
 
 
 def _versions() -> dict[str, str]:

@@ -31,21 +31,22 @@ def loss_terms(logits: Tensor, batch: Batch, network: NetworkSettings, settings:
     network : NetworkSettings
         Says which channels are classes.
     settings : TrainSettings
-        Weight of touching zones.
+        Which terms, and the weight of touching zones.
 
     Returns
     -------
     dict of str to Tensor
-        ``cross_entropy``, ``dice`` and, if the network predicts it, ``distance``; the loss is their sum.
+        ``cross_entropy``, ``dice`` or both and, if the network predicts it, ``distance``; the loss is their sum.
     """
     count = len(network.classes)
     known = batch.classes != UNKNOWN
     pixel_weights = known * torch.where(batch.touching, settings.touching, 1.0)
     classes = logits[:, :count].float()
-    terms = {
-        "cross_entropy": cross_entropy(classes, batch.classes, pixel_weights),
-        "dice": dice_loss(classes, batch.classes, known),
-    }
+    terms = {}
+    if settings.loss in ("both", "cross_entropy"):
+        terms["cross_entropy"] = cross_entropy(classes, batch.classes, pixel_weights)
+    if settings.loss in ("both", "dice"):
+        terms["dice"] = dice_loss(classes, batch.classes, known)
     if network.distance:
         error = F.smooth_l1_loss(logits[:, count].float(), batch.distance, beta=0.1, reduction="none")
         terms["distance"] = DISTANCE_WEIGHT * _mean(error, pixel_weights)

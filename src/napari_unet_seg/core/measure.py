@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.intensities import Columns, intensities, ring_intensities
 from napari_unet_seg.core.regions import Regions, axes, centroids, convex_areas, find_regions, perimeters
+from napari_unet_seg.core.rings import find_rings
+from napari_unet_seg.core.score import Knots, calibrated
 from napari_unet_seg.errors import InputError
+from napari_unet_seg.progress import Progress, Steps, drain, relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +24,14 @@ if TYPE_CHECKING:
 LENGTHS = ("axis_major_length", "axis_minor_length", "perimeter")
 SQUARE = 1e-5
 """Pixel sizes in y and x that differ relatively by less are equal: files store them as rounded fractions."""
-
-Columns = dict[str, npt.NDArray[Any]]
+STAGE = "Measuring"
 
 
 def measure(
     labels: npt.NDArray[Any],
     images: Mapping[str, Any] | None = None,
     scale: Sequence[float] | None = None,
+    ring: float = 0.0,
 ) -> pd.DataFrame:
     """Measure every nucleus.
 
@@ -37,6 +43,9 @@ def measure(
         Channels by name, each of the labels' shape; raw values are measured, in float64, without NaN and infinities.
     scale : sequence of float, optional
         Micrometres per pixel of the last two axes (Y, X); more are ignored. Without it there are no physical columns.
+    ring : float
+        Width in pixels of a ring around each nucleus, in which the channels are measured too; 0 for none. Where it lies:
+        `napari_unet_seg.core.rings.find_rings`.
 
     Returns
     -------
@@ -45,25 +54,51 @@ def measure(
         ``perimeter`` (px); ``eccentricity``, ``solidity``; ``touches_border``; ``plane_0`` ... for stacks; with `scale` also ``area_um2``,
         ``centroid_y_um``, ``centroid_x_um``, and for square pixels the lengths with ``_um`` (NaN otherwise, since a length in pixels has
         then no size); and for each channel ``mean_``, ``median_``, ``min_``, ``max_``, ``sum_``, ``std_<name>``, NaN without a finite
-        pixel. Without nuclei it has the same columns and no rows.
+        pixel; with `ring` also ``ring_area`` (px2), and for each channel ``ring_mean_<name>`` and ``ratio_<name>``, the mean of the nucleus
+        divided by that of its ring. Without nuclei it has the same columns and no rows.
 
     Raises
     ------
     InputError
-        If labels or a channel have a dtype or shape that cannot be measured, or `scale` is not positive.
+        If labels or a channel have a dtype or shape that cannot be measured, `scale` is not positive, or `ring` is neither 0 nor 1 px.
     """
-    import pandas as pd
+    return drain(iter_measure(labels, images, scale, ring))
 
+
+def iter_measure(
+    labels: npt.NDArray[Any],
+    images: Mapping[str, Any] | None = None,
+    scale: Sequence[float] | None = None,
+    ring: float = 0.0,
+) -> Steps[pd.DataFrame]:
+    """Measure every nucleus, plane by plane and channel by channel.
+
+    Parameters
+    ----------
+    labels, images, scale, ring
+        As of `measure`.
+
+    Yields
+    ------
+    Progress
+        After the shapes, the rings and each channel of each plane.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `measure`.
+
+    Raises
+    ------
+    InputError
+        As `measure`.
+    """
     labels, images = _checked(labels, images or {})
-    indices = list(np.ndindex(labels.shape[:-2]))
-    tables = [_measure_at(labels, images, index) for index in indices]
-    # Without planes, the columns are those of a plane without nuclei. Tables without rows would change the dtypes of the others.
-    filled = [table for table in tables if len(table)] or tables[:1] or [_nothing(labels.ndim, images)]
-    result = pd.concat(filled, ignore_index=True)
+    result = yield from _in_steps(labels, images, ring, shapes=True)
     return result if scale is None else add_physical(result, scale)
 
 
-def measure_intensities(labels: Any, images: Mapping[str, Any]) -> pd.DataFrame:
+def measure_intensities(labels: Any, images: Mapping[str, Any], ring: float = 0.0) -> pd.DataFrame:
     """Measure the intensities alone, for nuclei whose shapes are known.
 
     Parameters
@@ -72,31 +107,24 @@ def measure_intensities(labels: Any, images: Mapping[str, Any]) -> pd.DataFrame:
         Each plane is read and measured by itself.
     images : mapping of str to array-like
         Channels by name, each of the labels' shape.
+    ring : float
+        Width in pixels of a ring around each nucleus; 0 for none.
 
     Returns
     -------
     pandas.DataFrame
-        One row a nucleus and plane: ``label``, and the columns of each channel as in `measure`.
+        One row a nucleus and plane: ``label``, and the columns of each channel and of the rings as in `measure`.
 
     Raises
     ------
     InputError
         As `measure`.
     """
-    import pandas as pd
-
     labels, images = _checked(labels, images)
-    tables = []
-    for index in np.ndindex(labels.shape[:-2]):
-        regions = find_regions(np.asarray(labels[index]))
-        columns: Columns = {"label": regions.numbers}
-        for name, image in images.items():
-            columns |= _intensities(regions, np.asarray(image[index]), name)
-        tables.append(pd.DataFrame(columns))
-    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    return drain(_in_steps(labels, images, ring, shapes=False))
 
 
-def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None = None) -> pd.DataFrame:
+def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None = None, knots: Knots = ()) -> pd.DataFrame:
     """Measure the shape of the nuclei of one plane.
 
     Parameters
@@ -104,14 +132,22 @@ def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None
     labels : ndarray of int, shape (Y, X)
         0 is background.
     probability : ndarray of float, shape (Y, X), optional
-        Probability of each pixel to be of a nucleus; its mean over a nucleus is the ``score``.
+        Probability of each pixel to be of a nucleus; its mean over a nucleus gives the ``score``.
+    knots : tuple of (float, float)
+        Curve from the mean probability to the score, see `napari_unet_seg.core.score.calibrated`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a nucleus, as in `measure`, with ``index`` for napari and, with `probability`, ``score`` (not calibrated).
+        One row a nucleus, as in `measure`, with ``index`` for napari and, with `probability`, ``score``.
     """
-    return _shapes(find_regions(labels), probability)
+    import pandas as pd
+
+    regions = find_regions(labels)
+    columns = _shapes(regions)
+    if probability is not None:
+        columns["score"] = calibrated(regions.mean(probability[regions.rows, regions.columns]), knots)
+    return pd.DataFrame(columns | {"index": regions.numbers})
 
 
 def add_physical(table: pd.DataFrame, scale: Sequence[float]) -> pd.DataFrame:
@@ -169,54 +205,57 @@ def _pixel_size(scale: Sequence[float]) -> tuple[float, float]:
     return y, x
 
 
-def _measure_at(labels: Any, images: Mapping[str, Any], index: tuple[int, ...]) -> pd.DataFrame:
-    """Measure the plane at an index along the leading axes."""
-    regions = find_regions(np.asarray(labels[index]))
-    table = _shapes(regions)
-    for name, image in images.items():
-        table = table.assign(**_intensities(regions, np.asarray(image[index]), name))
-    for position, place in enumerate(index):
-        table.insert(1 + position, f"plane_{position}", place)
-    return table.drop(columns="index")
-
-
-def _nothing(dimensions: int, images: Mapping[str, Any]) -> pd.DataFrame:
-    blank = np.zeros((1,) * dimensions, np.int64)
-    return _measure_at(blank, dict.fromkeys(images, blank), (0,) * (dimensions - 2))
-
-
-def _shapes(regions: Regions, probability: npt.NDArray[Any] | None = None) -> pd.DataFrame:
+def _in_steps(labels: Any, images: Mapping[str, Any], ring: float, shapes: bool) -> Steps[pd.DataFrame]:
+    """Measure plane after plane."""
     import pandas as pd
 
+    indices = list(np.ndindex(labels.shape[:-2]))
+    parts = bool(ring) + shapes + len(images)
+    tables = []
+    for number, index in enumerate(indices):
+        counted = partial(_counted, before=number * parts, total=len(indices) * parts)
+        tables.append((yield from relay(_measure_at(labels, images, index, (ring, shapes)), counted)))
+    # Without planes, the columns are those of a plane without nuclei. Tables without rows would change the dtypes of the others.
+    filled = [table for table in tables if len(table)] or tables[:1] or [_nothing(labels.ndim, images, (ring, shapes))]
+    return pd.concat(filled, ignore_index=True)
+
+
+def _counted(step: Progress, before: int, total: int) -> Progress:
+    return Progress(STAGE, before + step.done, total)
+
+
+def _measure_at(labels: Any, images: Mapping[str, Any], index: tuple[int, ...], what: tuple[float, bool]) -> Steps[pd.DataFrame]:
+    """Measure the plane at an index along the leading axes; the steps are counted from 1 on."""
+    import pandas as pd
+
+    ring, shapes = what
+    plane = np.asarray(labels[index])
+    regions = find_regions(plane)
+    done = count(1)
+    columns: Columns = {"label": regions.numbers}
+    if shapes:
+        columns |= {f"plane_{axis}": np.full(regions.numbers.size, place) for axis, place in enumerate(index)}
+        columns |= _shapes(regions)
+        yield Progress(STAGE, next(done), 0)
+    if ring:
+        rings = find_rings(plane, ring)
+        columns["ring_area"] = rings.total()
+        yield Progress(STAGE, next(done), 0)
+    for name, image in images.items():
+        pixels = np.asarray(image[index])
+        columns |= intensities(regions, pixels, name)
+        if ring:
+            columns |= ring_intensities(rings, pixels, name, columns[f"mean_{name}"])
+        yield Progress(STAGE, next(done), 0)
+    return pd.DataFrame(columns)
+
+
+def _nothing(dimensions: int, images: Mapping[str, Any], what: tuple[float, bool]) -> pd.DataFrame:
+    blank = np.zeros((1,) * dimensions, np.int64)
+    return drain(_measure_at(blank, dict.fromkeys(images, blank), (0,) * (dimensions - 2), what))
+
+
+def _shapes(regions: Regions) -> Columns:
     area = regions.total()
     columns: Columns = {"label": regions.numbers, "area": area, **centroids(regions), **axes(regions)}
-    columns |= {"solidity": area / convex_areas(regions), "perimeter": perimeters(regions), "touches_border": regions.touch_border()}
-    if probability is not None:
-        columns["score"] = regions.mean(probability[regions.rows, regions.columns])
-    return pd.DataFrame(columns | {"index": regions.numbers})
-
-
-def _intensities(regions: Regions, image: npt.NDArray[Any], name: str) -> Columns:
-    """Return the columns of one channel; NaN for a nucleus without a finite pixel."""
-    values = image[regions.rows, regions.columns].astype(np.float64)
-    finite = np.isfinite(values)
-    places, values = regions.places[finite], values[finite]
-    count = np.bincount(places, minlength=regions.numbers.size)
-    ends = np.cumsum(count)
-    for start, end in zip(ends - count, ends, strict=True):
-        values[start:end].sort()  # each nucleus by itself: smallest, middle and largest can then be picked
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        total = np.where(count, np.bincount(places, values, minlength=count.size), np.nan)
-        mean = total / count
-        spread = np.sqrt(np.bincount(places, (values - mean[places]) ** 2, minlength=count.size) / count)
-    smallest, largest, below, above = (
-        _picked(values, ends - count + step, count) for step in (0 * count, count - 1, (count - 1) // 2, count // 2)
-    )
-    columns = {"mean": mean, "median": below / 2 + above / 2, "min": smallest, "max": largest, "sum": total, "std": spread}
-    return {f"{statistic}_{name}": column for statistic, column in columns.items()}
-
-
-def _picked(values: npt.NDArray[np.float64], at: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    picked = np.full(count.size, np.nan)
-    picked[count > 0] = values[at[count > 0]]
-    return picked
+    return columns | {"solidity": area / convex_areas(regions), "perimeter": perimeters(regions), "touches_border": regions.touch_border()}

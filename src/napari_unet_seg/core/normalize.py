@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet_seg.core.noise import is_noise, is_unstained
 from napari_unet_seg.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     Returns
     -------
     Limits
-        The 1st and 99.8th percentiles, mirrored for dark nuclei; both 0 when no value is finite.
+        The 1st and 99.8th percentiles, mirrored for dark nuclei. Equal limits, with which a plane is all ground, where there is nothing:
+        one value alone, noise or haze, glass without stain (see `napari_unet_seg.core.noise`); both 0 when no value is finite.
 
     Raises
     ------
@@ -98,7 +100,11 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     ranks = (LOW_PERCENTILE, HIGH_PERCENTILE) if polarity == "bright" else (100 - HIGH_PERCENTILE, 100 - LOW_PERCENTILE)
     gray = to_gray(sample, polarity)
     low, high = percentiles(gray, ranks)
-    return Limits(low, high, polarity) if low < high else _sparse_limits(gray, low, polarity)
+    if not low < high:
+        return _sparse_limits(gray, low, polarity)
+    stained = sample.ndim == 3 and polarity == "dark"
+    blank = is_unstained(low, high) if stained else is_noise(gray)
+    return Limits(high if blank else low, high, polarity)
 
 
 def normalize(plane: Array, limits: Limits) -> npt.NDArray[np.float32]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from napari_unet_seg.core.axes import as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
-from napari_unet_seg.core.normalize import Limits, estimate_limits, normalize
-from napari_unet_seg.core.tiling import Box, padded_shape, plan_tiles, read_window
+from napari_unet_seg.core.normalize import Limits, estimate_limits
+from napari_unet_seg.core.pyramid import Level, Pyramid
+from napari_unet_seg.core.scaled_plane import Maps, Part, ScaledPlane
+from napari_unet_seg.core.tiling import aligned, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.unet import UNet, activate, receptive_radius
 from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from napari_unet_seg.progress import Progress, Steps, drain
@@ -30,10 +29,7 @@ SMALLEST_TILE = 128
 """Below this, halos cost more than ten times the core: memory is then not to be had."""
 MOST_PIXELS = 1_000_000_000
 """A plane is not enlarged beyond this: a diameter of a tenth of a pixel is a slip."""
-SAME_SCALE = 0.05
-"""A plane is not rescaled for less than this relative difference in diameter."""
 
-Maps = npt.NDArray[np.float16]
 Pixels = npt.NDArray[np.float32]
 STAGE = "Segmenting"
 
@@ -103,20 +99,22 @@ class Predictor:
         """Diameter in pixels of the nuclei that the model was trained on; 0 if its card does not say."""
         return float(self.model.card.get("diameter", 0))
 
-    def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0) -> Steps[Maps]:
-        """Predict the maps of a plane, tile by tile.
+    def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0, part: Part | None = None) -> Steps[Maps]:
+        """Predict the maps of a plane, or of a part of it, tile by tile.
 
         When memory runs out the tile is halved; below the smallest tile the CPU takes over. When a 16-bit format overflows, float32 takes
         over. Each time the plane is begun again, with one notice.
 
         Parameters
         ----------
-        plane : array-like
+        plane : array-like or Pyramid
             Shape (Y, X), or (Y, X, S); read tile by tile.
         limits : Limits
             Of the whole plane.
         diameter : float
             Of the nuclei, in pixels: the plane is rescaled so that they have the size the model knows; 0 takes that of the settings.
+        part : Part, optional
+            What is wanted of the plane; all of it if not given.
 
         Yields
         ------
@@ -126,12 +124,15 @@ class Predictor:
         Returns
         -------
         ndarray of float16, shape (C, Y, X)
-            At the plane's resolution.
+            At the plane's resolution, or that of the part.
         """
         tile = self.settings.tile or AUTOMATIC_TILE[self.device.name]
+        pyramid = plane if isinstance(plane, Pyramid) else Pyramid((Level(plane),))
+        part = part or Part((slice(0, pyramid.shape[0]), slice(0, pyramid.shape[1])))
+        scaled = ScaledPlane(pyramid, limits, self._factor(diameter) if diameter else self.factor)
         while True:
             try:
-                return (yield from self._iter_scaled(plane, limits, tile, self._factor(diameter or self.settings.diameter)))
+                return (yield from self._iter_part(scaled, part, tile))
             except OutOfMemoryError:
                 if tile // 2 < SMALLEST_TILE and self.device.name == "cpu":
                     raise
@@ -163,37 +164,42 @@ class Predictor:
         with compute_errors("Loading the model"):
             self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
 
-    def _iter_scaled(self, plane: Any, limits: Limits, tile: int, factor: float) -> Steps[Maps]:
-        """Rescale the plane by a factor, if there is any to speak of, and the maps back."""
-        shape = (int(plane.shape[0]), int(plane.shape[1]))
-        if abs(factor - 1) < SAME_SCALE:
-            return (yield from self._iter_tiles(_Source(lambda box: normalize(np.asarray(plane[box]), limits), shape), tile))
-        size = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
-        if factor > 1 and size[0] * size[1] > MOST_PIXELS:
+    def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
+        """Run the network at its own scale, and bring the maps back."""
+        multiple = int(2**self.model.settings.depth)
+        padded = padded_shape(plane.shape, multiple)
+        box = aligned(plane.needed(part), multiple, padded)
+        size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+        if plane.ratio > 1 and size[0] * size[1] > MOST_PIXELS:
             raise SettingsError(
                 f"With this diameter the plane would be enlarged to {size} pixels; give a larger diameter, or a part of the image."
             )
-        with compute_errors("Rescaling the plane"):
-            pixels = resize(normalize(np.asarray(plane), limits)[None], size)[0]
-        maps = yield from self._iter_tiles(_Source(lambda box: pixels[box], size), tile)
+        maps = np.empty((len(self.model.settings.maps), *size), np.float16)
+        tiles = []
+        for step in plan_tiles(padded, tile, self.halo, multiple, box):
+            blank = part.blank(plane.full(step.core))
+            if blank is None:
+                tiles.append(step)
+            else:
+                maps[:, *step.inside(box)] = 0
+                maps[0, *step.inside(box)] = blank
+        for done, step in enumerate(tiles, start=1):
+            with compute_errors("Reading the image"):
+                window = read_window(plane.read, step.window, plane.shape)
+            maps[:, *step.inside(box)] = self.run(window)[:, *step.inner]
+            yield Progress(STAGE, done, len(tiles))
         with compute_errors("Rescaling the maps"):
-            return resize(maps.astype(np.float32), shape).astype(np.float16)
+            return plane.bring_back(maps, box, part)
+
+    @property
+    def factor(self) -> float:
+        """By how much a plane is rescaled for the diameter of the settings; 1 when that is automatic."""
+        return self._factor(self.settings.diameter)
 
     def _factor(self, diameter: float) -> float:
         if diameter and not self.known_diameter:
             raise SettingsError(f"The model {self.model.name!r} does not say which diameter it knows; leave the diameter at 0.")
         return self.known_diameter / diameter if diameter else 1.0
-
-    def _iter_tiles(self, source: _Source, tile: int) -> Steps[Maps]:
-        multiple = int(2**self.model.settings.depth)
-        tiles = plan_tiles(padded_shape(source.shape, multiple), tile, self.halo, multiple)
-        maps = np.empty((len(self.model.settings.maps), *padded_shape(source.shape, multiple)), np.float16)
-        for done, step in enumerate(tiles, start=1):
-            with compute_errors("Reading the image"):
-                window = read_window(source.read, step.window, source.shape)
-            maps[:, *step.core] = self.run(window)[:, *step.inner]
-            yield Progress(STAGE, done, len(tiles))
-        return maps[:, : source.shape[0], : source.shape[1]]
 
     def run(self, window: Pixels) -> npt.NDArray[np.float16]:
         """Run the network on one normalised window.
@@ -225,32 +231,6 @@ class Predictor:
 
 class _OverflowError(Exception):
     """The network's numbers left the range of a format of 16 bits; never leaves this module."""
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Normalised pixels to read boxes of."""
-
-    read: Callable[[Box], Pixels]
-    shape: tuple[int, int]
-
-
-def resize(maps: Pixels, shape: tuple[int, int]) -> Pixels:
-    """Interpolate maps linearly to another size, smoothing before shrinking.
-
-    Parameters
-    ----------
-    maps : ndarray of float32, shape (C, Y, X)
-    shape : tuple of int
-        New (Y, X).
-
-    Returns
-    -------
-    ndarray of float32, shape (C, *shape)
-    """
-    tensor = torch.from_numpy(np.ascontiguousarray(maps))[None]
-    resized: Pixels = F.interpolate(tensor, size=shape, mode="bilinear", antialias=True)[0].numpy()
-    return resized
 
 
 def _exact_float32() -> Any:

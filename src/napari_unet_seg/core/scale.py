@@ -32,6 +32,23 @@ def estimate_diameter(labels: npt.NDArray[Any]) -> float:
         little; 0 without nuclei.
     """
     _, area = np.unique(labels[labels > 0], return_counts=True)  # painted numbers may be huge
+    return typical_diameter(area)
+
+
+def typical_diameter(areas: npt.ArrayLike) -> float:
+    """Return the typical diameter of nuclei of these areas.
+
+    Parameters
+    ----------
+    areas : array-like of float, shape (nuclei,)
+        In px2.
+
+    Returns
+    -------
+    float
+        Averaged with the area as weight, in pixels; 0 without nuclei.
+    """
+    area = np.asarray(areas, np.float64)
     return float(np.average(2 * np.sqrt(area / np.pi), weights=area)) if area.size else 0.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,50 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg import __version__
+from napari_unet_seg.core.assembly import Assembly
 from napari_unet_seg.core.axes import Layout, as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.device import compute_errors
-from napari_unet_seg.core.instances import classes, instances
-from napari_unet_seg.core.measure import measure_plane
-from napari_unet_seg.core.normalize import Limits, estimate_limits
+from napari_unet_seg.core.grid import Grid, choose_grid
+from napari_unet_seg.core.plane import iter_plane
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
-from napari_unet_seg.core.scale import agrees, estimate_diameter, is_too_large
-from napari_unet_seg.errors import InputError, ModelError
+from napari_unet_seg.core.pyramid import levels_of, take_plane
+from napari_unet_seg.core.score import CARD_KEY, knots_of
+from napari_unet_seg.core.segmentation import Segmentation
+from napari_unet_seg.errors import ModelError
 from napari_unet_seg.progress import Progress, Steps, drain, relay
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from napari_unet_seg.core.normalize import Limits
+    from napari_unet_seg.core.scaled_plane import Maps
     from napari_unet_seg.settings import SegmentSettings
 
-__all__ = ["Segmentation", "iter_segment", "predict", "segment"]
+__all__ = ["Segmentation", "iter_segment", "iter_work", "predict", "prepare", "segment"]
 
-
-@dataclass(frozen=True)
-class Segmentation:
-    """The result of a segmentation.
-
-    Parameters
-    ----------
-    labels : ndarray of int32, shape (..., Y, X)
-        0 is background; numbers are unique over all planes.
-    features : pandas.DataFrame
-        One row a nucleus, as `napari_unet_seg.measure` gives it, in pixels.
-    provenance : dict
-        Version, model, its hash, settings, limits of each plane, device; equal runs give equal provenance.
-    classes : ndarray of uint8, shape (..., Y, X)
-        The most likely class of each pixel: for the bundled model 0 background, 1 foreground, 2 outline.
-    """
-
-    labels: npt.NDArray[np.int32]
-    features: pd.DataFrame
-    provenance: Mapping[str, Any]
-    classes: npt.NDArray[np.uint8]
-
-    @property
-    def count(self) -> int:
-        """Number of nuclei (outlines, in a stack whose planes are not linked)."""
-        return len(self.features)
+Keep = Callable[[tuple[int, ...], "Maps"], None]
 
 
 def segment(
@@ -102,7 +78,8 @@ def segment(
     >>> segment(np.zeros((64, 64), np.uint8)).max()  # doctest: +SKIP
     0
     """
-    return drain(iter_segment(image, model, device, axes, channel, settings)).labels
+    work = prepare(image, model, device, axes, channel, settings)
+    return drain(iter_work(work)).full(work.layout.labels_shape).labels
 
 
 def iter_segment(
@@ -124,64 +101,92 @@ def iter_segment(
     -------
     Segmentation
     """
-    array = as_array(image)
-    layout = resolve_axes(array, axes, channel)
-    predictor = Predictor(load_model(model), device, settings)
-    if not predictor.model.settings.distance:
-        raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
-    labels = np.zeros(layout.labels_shape, np.int32)
-    class_map = np.zeros(layout.labels_shape, np.uint8)
-    tables: list[pd.DataFrame] = []
-    limits: list[Limits] = []
-    diameters: list[float] = []
-    count = 0
-    for number, index in enumerate(layout.indices()):
-        steps = _iter_plane(predictor, layout.plane(array, index), told=any(diameters))
-        plane = yield from relay(steps, partial(_over_planes, number=number, planes=layout.plane_count))
-        labels[index] = np.where(plane.labels, plane.labels + count, 0)
-        class_map[index] = plane.classes
-        tables.append(_placed(plane.table, layout, index, count))
-        count += len(plane.table)
-        limits.append(plane.limits)
-        diameters.append(plane.diameter)
-    return Segmentation(labels, _joined(tables), _provenance(predictor, layout, limits, diameters), class_map)
+    return (yield from iter_work(prepare(image, model, device, axes, channel, settings)))
 
 
 @dataclass(frozen=True)
-class _Plane:
-    """What was found in one plane."""
+class Work:
+    """What is segmented, and with what.
 
-    labels: npt.NDArray[np.int32]
-    classes: npt.NDArray[np.uint8]
-    table: pd.DataFrame
-    limits: Limits
-    diameter: float
+    Parameters
+    ----------
+    levels : tuple of array-like
+        The image, sliced lazily; more than one when it is a pyramid.
+    layout : Layout
+        What its dimensions mean.
+    predictor : Predictor
+        The model on its device, with the settings.
+    grid : Grid
+        The pixels of the labels.
+    """
 
-
-def _iter_plane(predictor: Predictor, plane: Any, told: bool) -> Steps[_Plane]:
-    """Segment one plane, at a smaller scale if its nuclei are far larger than the model knows."""
-    with compute_errors("Reading the image"):
-        limits = estimate_limits(plane, predictor.settings)
-    diameter = predictor.settings.diameter
-    maps = yield from predictor.iter_maps(plane, limits)
-    labels = _decode(maps, predictor)
-    estimate = estimate_diameter(labels)
-    if diameter == 0 and is_too_large(estimate, predictor.known_diameter):
-        reduced = yield from predictor.iter_maps(plane, limits, estimate)
-        again = _decode(reduced, predictor)
-        if agrees(again, labels):
-            maps, labels, diameter = reduced, again, estimate
-            if not told:
-                notice = f"Nuclei of about {diameter:.0f} px across: such planes are reduced to the size the model knows."
-                yield Progress(STAGE, 0, 0, notice=notice)
-    with compute_errors("Measuring the nuclei"):
-        table = measure_plane(labels, 1 - maps[0])
-    return _Plane(labels, classes(maps, len(predictor.model.settings.classes)), table, limits, diameter)
+    levels: tuple[Any, ...]
+    layout: Layout
+    predictor: Predictor
+    grid: Grid
 
 
-def _decode(maps: Any, predictor: Predictor) -> npt.NDArray[np.int32]:
-    with compute_errors("Separating the nuclei"):
-        return instances(maps, predictor.settings)
+def prepare(
+    image: Any,
+    model: str | Model = "nuclei",
+    device: str = "auto",
+    axes: str | None = None,
+    channel: int | None = None,
+    settings: SegmentSettings | None = None,
+) -> Work:
+    """Look at what is to be segmented without reading its pixels; parameters and errors as in `segment`.
+
+    Returns
+    -------
+    Work
+    """
+    layout = resolve_axes(as_array(image), axes, channel)
+    predictor = Predictor(load_model(model), device, settings)
+    if not predictor.model.settings.distance:
+        raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
+    levels = levels_of(image, layout)
+    if predictor.settings.stack == "maximum":
+        layout = layout.projected()
+    first = take_plane(levels, layout, next(layout.indices()))
+    return Work(levels, layout, predictor, choose_grid(first.nearest(predictor.factor), first.shape, predictor.settings))
+
+
+def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
+    """Find the nuclei of prepared work; steps and errors as in `iter_segment`.
+
+    Parameters
+    ----------
+    work : Work
+        From `prepare`.
+    keep : callable, optional
+        Called with the index of each plane (along the leading axes of the labels) and the maps it was decoded from, float16 (C, Y, X), of
+        which nothing else is kept: a stack would need eight bytes a pixel.
+
+    Returns
+    -------
+    Segmentation
+    """
+    layout, predictor, grid = work.layout, work.predictor, work.grid
+    found = Assembly(layout.labels_axes, (*layout.labels_shape[:-2], *grid.shape))
+    class_map = np.zeros(found.labels.shape, np.uint8)
+    if grid.notice:
+        yield Progress(STAGE, 0, 0, notice=grid.notice)
+    limits: list[Limits] = []
+    diameters: list[float] = []
+    for number, index in enumerate(layout.indices()):
+        steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, told=any(diameters))
+        plane = yield from relay(steps, partial(_over_planes, number=number, planes=layout.plane_count))
+        found.add(index, plane.labels, plane.table)
+        class_map[index] = plane.classes
+        if keep is not None and plane.maps is not None:
+            keep(index, plane.maps)
+        limits.append(plane.limits)
+        diameters.append(plane.diameter)
+        del plane  # and with it the maps, while the network makes the next ones
+    if notice := _blank_notice(limits):
+        yield Progress(STAGE, 0, 0, notice=notice)
+    provenance = _provenance(work, limits, diameters)
+    return Segmentation(found.labels, found.table(), provenance, class_map, None if grid.is_full else grid)
 
 
 def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
@@ -189,25 +194,16 @@ def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
     return replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
-def _placed(table: pd.DataFrame, layout: Layout, index: tuple[int, ...], offset: int) -> pd.DataFrame:
-    """Give the rows of one plane their numbers in the stack, and say where the plane is."""
-    table["label"] += offset
-    table["index"] = table["label"]
-    for position, (axis, place) in enumerate(zip(layout.labels_axes, index, strict=False)):
-        table.insert(1 + position, f"plane_{axis.lower()}", place)
-    return table
+def _blank_notice(limits: list[Limits]) -> str:
+    """Say how many planes were taken for blank, since it is hard to tell from outside why nothing is found."""
+    blank = sum(not plane.high > plane.low for plane in limits)
+    where = "this image" if len(limits) == 1 else f"{blank} of {len(limits)} planes"
+    return f"There is nothing but even ground, noise or haze in {where}; to search all the same, set the limits by hand." if blank else ""
 
 
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
-
-    filled = [table for table in tables if len(table)] or tables[:1]
-    if not filled:
-        raise InputError("The image has no planes; an empty dimension holds no pixels.")
-    return pd.concat(filled, ignore_index=True)
-
-
-def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:
+def _provenance(work: Work, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:
+    layout, predictor = work.layout, work.predictor
+    knots = knots_of(predictor.model.card)
     return {
         "version": __version__,
         "model": predictor.model.name,
@@ -219,4 +215,6 @@ def _provenance(predictor: Predictor, layout: Layout, limits: list[Limits], diam
         "settings": predictor.settings.to_dict(),
         "limits": [plane.to_dict() for plane in limits],
         "diameters": [round(diameter, 2) for diameter in diameters],
-    }
+        "score": "calibrated" if knots else "uncalibrated",
+        CARD_KEY: [list(knot) for knot in knots],
+    } | ({} if work.grid.is_full else {"grid": work.grid.to_dict()})

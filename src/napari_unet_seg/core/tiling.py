@@ -37,12 +37,15 @@ class Tile:
     @property
     def inner(self) -> Box:
         """The core, in pixels of the window."""
-        y, x = (slice(c.start - w.start, c.stop - w.start) for c, w in zip(self.core, self.window, strict=True))
-        return y, x
+        return _within(self.core, self.window)
+
+    def inside(self, box: Box) -> Box:
+        """Return the core in pixels of a box around it."""
+        return _within(self.core, box)
 
 
-def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int) -> list[Tile]:
-    """Cover a plane with tiles.
+def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int, box: Box | None = None) -> list[Tile]:
+    """Cover a plane, or a part of it, with tiles.
 
     Parameters
     ----------
@@ -54,6 +57,8 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int) -> l
         Pixels around the core, at least the receptive radius; rounded up likewise.
     multiple : int
         2 ** depth of the network.
+    box : tuple of slice, optional
+        What the cores cover; its edges are multiples of `multiple`. The whole plane if not given.
 
     Returns
     -------
@@ -61,7 +66,8 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int) -> l
         In raster order; cores of nearly equal size.
     """
     halo = round_up(halo, multiple)
-    spans = [_spans(size, round_up(tile, multiple), multiple) for size in shape]
+    sides = box or (slice(0, shape[0]), slice(0, shape[1]))
+    spans = [_spans(side, round_up(tile, multiple), multiple) for side in sides]
     return [_tile(y, x, shape, halo) for y, x in itertools.product(*spans)]
 
 
@@ -105,15 +111,41 @@ def read_window(read: Callable[[Box], npt.NDArray[Any]], window: Box, shape: tup
     return np.pad(read((y, x)), missing, mode="symmetric")
 
 
+def aligned(box: Box, multiple: int, shape: tuple[int, int]) -> Box:
+    """Return the smallest box of multiples around another one.
+
+    Parameters
+    ----------
+    box : tuple of slice
+        (Y, X) in pixels.
+    multiple : int
+        2 ** depth of the network.
+    shape : tuple of int
+        (Y, X) of the padded plane, which it does not leave.
+
+    Returns
+    -------
+    tuple of slice
+    """
+    y, x = (slice(s.start // multiple * multiple, min(round_up(s.stop, multiple), size)) for s, size in zip(box, shape, strict=True))
+    return y, x
+
+
 def round_up(value: int, multiple: int) -> int:
     """Return the smallest multiple that is not below a value."""
     return math.ceil(value / multiple) * multiple
 
 
-def _spans(size: int, tile: int, multiple: int) -> list[tuple[int, int]]:
+def _within(inner: Box, outer: Box) -> Box:
+    y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+    return y, x
+
+
+def _spans(side: slice, tile: int, multiple: int) -> list[tuple[int, int]]:
+    size = side.stop - side.start
     count = math.ceil(size / tile)
     edge = round_up(math.ceil(size / count), multiple)
-    return [(start, min(start + edge, size)) for start in range(0, size, edge)]
+    return [(start, min(start + edge, side.stop)) for start in range(side.start, side.stop, edge)]
 
 
 def _tile(y: tuple[int, int], x: tuple[int, int], shape: tuple[int, int], halo: int) -> Tile:

@@ -1,30 +1,40 @@
-"""Training: the one engine, for the bundled models and for the user's own."""
+"""Training: the one engine, for the bundled models and for the user's own.
+
+A part of the annotation is kept out of training where there is enough of it (`napari_unet_seg.core.split`); every 50 steps the average of
+the weights is measured there, and the best is what is returned. Fewer than 20 nuclei all teach, for a fixed number of steps, and are then
+looked for by three short trainings without them (`napari_unet_seg.core.cross_validation`).
+
+In a run folder the state is kept every 100 steps and at the end (`napari_unet_seg.core.run_state`). A training of the same data, base and
+settings that finds a state there goes on with it: on the CPU, to exactly the weights of one without a break. The number of steps may then
+be another one as long as the learning rate of the steps so far is the same with it, as it is on the plateau that `TrainSettings.decay`
+leaves; the result is that of a training which had that number from the start.
+"""
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+from napari_unet_seg.core.annotations import Annotation, summary
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.data import Batch, Sample, prepare, whole_patch
-from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
-from napari_unet_seg.core.losses import loss_terms
-from napari_unet_seg.core.sampler import PatchSampler
+from napari_unet_seg.core.data import Sample, annotated, prepare
+from napari_unet_seg.core.device import compute_errors
+from napari_unet_seg.core.report import make_report
+from napari_unet_seg.core.run import Run
+from napari_unet_seg.core.run_state import RunState, hash_data
 from napari_unet_seg.core.scale import estimate_diameter
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import InputError
-from napari_unet_seg.progress import Command, Progress, Steps, drain
+from napari_unet_seg.progress import Progress, Steps, drain
 from napari_unet_seg.settings import NetworkSettings, TrainSettings
 
-WARM_UP = 100
-VALIDATE_EVERY = 100
-"""Steps between two looks at the images kept out of training."""
+Base = str | os.PathLike[str] | Model | NetworkSettings | None
+"""Where training starts: a model, by name, path or itself; or from nothing, with a network of this or of the usual shape."""
 
 
 def train(
@@ -32,12 +42,12 @@ def train(
     labels: Sequence[Any],
     *,
     known: Sequence[Any] | None = None,
-    base: str | Model | None = "nuclei",
+    base: Base = "nuclei",
     settings: TrainSettings | None = None,
-    network: NetworkSettings | None = None,
+    run: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Train a model and wait for it; see `iter_train`."""
-    return drain(iter_train(images, labels, known=known, base=base, settings=settings, network=network))
+    return drain(iter_train(images, labels, known=known, base=base, settings=settings, run=run))
 
 
 def iter_train(
@@ -45,158 +55,99 @@ def iter_train(
     labels: Sequence[Any],
     *,
     known: Sequence[Any] | None = None,
-    base: str | Model | None = "nuclei",
+    base: Base = "nuclei",
     settings: TrainSettings | None = None,
-    network: NetworkSettings | None = None,
+    run: str | os.PathLike[str] | None = None,
 ) -> Steps[Model]:
     """Train a model step by step.
 
     Parameters
     ----------
     images, labels : sequence of ndarray
-        Planes of shape (Y, X), or (Y, X, 3 or 4) for colour, of any real dtype; and integers of shape (Y, X): one a nucleus, 0 the ground.
+        Planes of shape (Y, X), or (Y, X, 3 or 4) for colour; integers of shape (Y, X), 0 the ground, or an `Annotation` made of them.
     known : sequence of ndarray of bool, shape (Y, X), optional
         Where the annotation can be believed; everywhere if not given.
-    base : str, Model or None
-        The model to start from; None starts from random weights.
+    base : str, path, Model, NetworkSettings or None
+        The model to start from; a shape, or None for the usual one, starts from random weights.
     settings : TrainSettings, optional
-        Steps, augmentation, seed.
-    network : NetworkSettings, optional
-        Shape of the network when there is no base.
+        Length, augmentation, seed.
+    run : path-like, optional
+        Folder of the state, to go on later (see above).
 
     Yields
     ------
     Progress
-        After each step, with the metrics ``loss`` and its terms, and every 100 steps ``validation_loss``. Sending `Command.STOP` returns
-        the model so far; closing the generator cancels.
+        "Preparing" each plane; "Training" each step, with ``loss``, its terms, ``rate``, ``seconds``, after a look ``validation_loss`` and
+        ``ap`` (mean, IoU 0.5 to 0.9); "Checking" few nuclei. `Command.STOP` sent back returns the best so far, `Preview` shows it.
 
     Returns
     -------
     Model
-        With the running average of the weights; its card says what it learned from, and how.
+        The best average of the weights; the card says what it learned from and how, and in ``report`` what came of it.
 
     Raises
     ------
-    InputError
-        If there is nothing to learn from, or images and labels do not fit together.
-    OutOfMemoryError, ComputeError
-        If torch fails.
+    InputError, SettingsError, ModelError, WriteError, OutOfMemoryError, ComputeError
+        If nothing is annotated, images and labels do not fit together, `run` holds another training or cannot be written, or torch fails.
     """
-    settings = settings or TrainSettings()
-    run = _Training(_prepare_all(images, labels, known), _starting_model(base, network, settings.seed), settings)
-    for done in range(1, settings.steps + 1):
-        with compute_errors("Training"):
-            metrics = run.step(done)
-        if (yield Progress("Training", done, settings.steps, metrics)) is Command.STOP:
-            break
-    return run.model(done, _facts(labels, None if base is None else run.start))
+    annotations = _annotations(images, labels, known)
+    known_base = base is not None and not isinstance(base, NetworkSettings)
+    settings = (settings or TrainSettings()).for_base(known_base)
+    start = _start(base, settings.seed)
+    samples = yield from _iter_prepare(images, annotations)
+    state, folder = RunState(settings, hash_data(images, annotations), start.sha256), None if run is None else Path(run)
+    work = Run(samples, start, state, folder, measured=known_base)
+    yield from work.iter_steps()
+    report = make_report(summary(annotations), (yield from work.iter_outcome()), work.state, work.ended)
+    return _model(work, _facts(annotations, start if known_base else None) | {"report": report})
 
 
-def _prepare_all(images: Sequence[Any], labels: Sequence[Any], known: Sequence[Any] | None) -> list[Sample]:
+def _annotations(images: Sequence[Any], labels: Sequence[Any], known: Sequence[Any] | None) -> list[Annotation]:
     if not len(images) or len(images) != len(labels) or (known is not None and len(known) != len(labels)):
         raise InputError(f"There are {len(images)} images and {len(labels)} label images; give at least one pair, and as many of each.")
     masks = known if known is not None else [None] * len(labels)
-    return [prepare(image, label, mask) for image, label, mask in zip(images, labels, masks, strict=True)]
+    found = [annotated(label, mask) for label, mask in zip(labels, masks, strict=True)]
+    if not any(annotation.known.any() for annotation in found):
+        raise InputError("Nothing is annotated: paint some nuclei, or say where the labels can be believed.")
+    return found
 
 
-def _starting_model(base: str | Model | None, network: NetworkSettings | None, seed: int) -> Model:
-    if base is not None:
+def _iter_prepare(images: Sequence[Any], annotations: Sequence[Annotation]) -> Steps[list[Sample]]:
+    """Prepare the planes on which something is known."""
+    samples = []
+    for done, (image, annotation) in enumerate(zip(images, annotations, strict=True), start=1):
+        if annotation.known.any():
+            with compute_errors("Preparing the images"):
+                samples.append(prepare(image, annotation))
+        yield Progress("Preparing", done, len(annotations))
+    return samples
+
+
+def _start(base: Base, seed: int) -> Model:
+    if base is not None and not isinstance(base, NetworkSettings):
         return load_model(base)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Model(UNet(network or NetworkSettings()))
+        return Model(UNet(base or NetworkSettings()).eval())
 
 
-def _facts(labels: Sequence[Any], base: Model | None) -> dict[str, Any]:
+def _facts(annotations: Sequence[Annotation], base: Model | None) -> dict[str, Any]:
     """Say what a model learned from; nothing of its base's card, whose figures are not the new model's."""
-    diameters = [diameter for diameter in map(estimate_diameter, labels) if diameter]
-    facts = {"images": len(labels), "diameter": round(float(np.median(diameters)), 1) if diameters else 0}
-    return facts if base is None else {**facts, "base": base.name, "base_sha256": base.sha256}
+    diameters = [diameter for diameter in _diameters(annotations) if diameter]
+    diameter = round(float(np.median(diameters)), 1) if diameters else 0.0
+    facts = {"images": len(annotations), "diameter": diameter}
+    if base is None:
+        return facts
+    # It still knows nuclei of its base's size: a smaller diameter would let images of these be reduced to the size of those painted.
+    return facts | {"diameter": max(diameter, float(base.card.get("diameter", 0))), "base": base.name, "base_sha256": base.sha256}
 
 
-class _Training:
-    """The state of one training run."""
-
-    def __init__(self, samples: list[Sample], start: Model, settings: TrainSettings) -> None:
-        self.settings = settings
-        self.start = start
-        self.device = choose_device(settings.device).name
-        dtype = choose_dtype(self.device)
-        self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=dtype != torch.float32)
-        self.generator = torch.Generator().manual_seed(settings.seed)
-        self.validation, training = _split(samples, settings.validation, self.generator)
-        self.sampler = PatchSampler(training, settings, self.generator)
-        self.network = copy.deepcopy(start.network).to(self.device).train()
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
-        self.average = copy.deepcopy(start.network).to(self.device).eval()
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-
-    def step(self, number: int) -> dict[str, float]:
-        """Do one step and return its metrics."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * schedule(number, self.settings.steps, self.settings.decay)
-        terms = self._terms(self.network, self.sampler.batch())
-        loss = torch.stack(list(terms.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        self._update_average(number)
-        metrics = {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
-        if self.validation and (number % VALIDATE_EVERY == 0 or number == self.settings.steps):
-            metrics["validation_loss"] = self._validate()
-        return metrics
-
-    def model(self, done: int, facts: dict[str, Any]) -> Model:
-        """Return the averaged network as a model on the CPU."""
-        card = {**facts, "training": self.settings.to_dict(), "steps": done}
-        return Model(self.average.cpu().eval(), card, self.start.defaults)
-
-    def _terms(self, network: UNet, batch: Batch) -> dict[str, torch.Tensor]:
-        batch = batch.to(self.device)
-        with self.autocast:
-            logits = network(batch.image.contiguous(memory_format=torch.channels_last))
-        return loss_terms(logits, batch, network.settings, self.settings)
-
-    def _update_average(self, number: int) -> None:
-        decay = min(self.settings.average, number / (number + 10))  # a long memory must not keep the first, random weights
-        state = self.network.state_dict()
-        with torch.no_grad():
-            for name, averaged in self.average.state_dict().items():
-                averaged.lerp_(state[name], 1 - decay) if averaged.is_floating_point() else averaged.copy_(state[name])
-
-    def _validate(self) -> float:
-        with torch.inference_mode():
-            losses = [
-                sum(float(term) for term in self._terms(self.average, whole_patch(s, self.settings)).values()) for s in self.validation
-            ]
-        return sum(losses) / len(losses)
+def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:
+    for annotation in annotations:
+        yield estimate_diameter(np.where(annotation.known, annotation.labels, 0))
 
 
-def schedule(step: int, steps: int, decay: float) -> float:
-    """Return the share of the learning rate at a step: a linear warm-up, a plateau, then half a cosine down to 0.
-
-    Parameters
-    ----------
-    step, steps : int
-        This step, from 1, and their number.
-    decay : float
-        Share of the steps after the warm-up over which the rate falls; 1 has no plateau.
-
-    Returns
-    -------
-    float
-        0 to 1.
-    """
-    warm_up = min(WARM_UP, steps // 10)
-    if step <= warm_up:
-        return step / warm_up
-    falling = max(decay * (steps - warm_up), 1)
-    return 0.5 * (1 + math.cos(math.pi * max(0.0, 1 - (steps - step) / falling)))
-
-
-def _split(samples: list[Sample], share: float, generator: torch.Generator) -> tuple[list[Sample], list[Sample]]:
-    """Keep a random share of the images out of training: (kept out, training)."""
-    count = min(math.ceil(share * len(samples)), len(samples) - 1)
-    order = torch.randperm(len(samples), generator=generator).tolist()
-    return [samples[i] for i in order[:count]], [samples[i] for i in order[count:]]
+def _model(work: Run, facts: dict[str, Any]) -> Model:
+    """Return the best weights as a model on the CPU."""
+    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step}
+    return Model(work.best_network(), card, work.trainer.start.defaults)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from napari_unet_seg.core.apart import iter_apart
 from napari_unet_seg.errors import ModelError
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.gpu_panel import GpuPanel
 from napari_unet_seg.gui.job import Job
+from napari_unet_seg.gui.preferences import read_preferences
 from napari_unet_seg.gui.surroundings import Surroundings, look_around
 from napari_unet_seg.settings import DEVICES
 
@@ -18,16 +21,17 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QStandardItemModel
 
 
-BUNDLED = "nuclei"
 LOOKING = "Looking for a GPU …"
+ON_THE_CPU = "On the CPU."
 NO_MODEL = "No model is installed; install napari-unet-seg again, which brings one."
 _TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple Metal)", "cpu": "CPU"}
 _MODEL_TIP = "What finds the nuclei. “nuclei” comes with the plugin: fluorescence, stained tissue and dark nuclei on a bright ground."
+_WHY_TIP = "Click to see what to install."
 _DEVICE_TIP = "Where to compute. Automatic takes the graphics processor (GPU) if there is one, which is many times faster than the CPU."
 
 
 class EnginePicker(QObject):
-    """The rows "Model" and "Device", with the reason for the device in one line.
+    """The rows "Model" and "Device", and what computes, in one line; they begin with what napari's preferences say.
 
     Parameters
     ----------
@@ -48,6 +52,7 @@ class EnginePicker(QObject):
         self._known: Surroundings | None = None
         self.model_box, self.device_box = Choice(parent), Choice(parent)
         self.model_label, self.device_label, self.reason = QLabel("Model", parent), QLabel("Device", parent), Hint(parent)
+        self.why_button = QPushButton("Why no GPU?", parent)
         self._dress()
         self._job = Job(self)
         self._job.returned.connect(self._learn)
@@ -55,12 +60,17 @@ class EnginePicker(QObject):
         self._job.finished.connect(self._look_again)
         self.model_box.currentIndexChanged.connect(self._choose_model)
         self.device_box.currentIndexChanged.connect(self._choose_device)
+        self.why_button.clicked.connect(self._explain_gpu)
 
     def add_rows(self, layout: QFormLayout) -> None:
         """Place the rows in a form."""
         layout.addRow(self.model_label, self.model_box)
         layout.addRow(self.device_label, self.device_box)
-        layout.addRow("", self.reason)
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        below.addWidget(self.reason, 1)
+        below.addWidget(self.why_button)
+        layout.addRow("", below)
 
     @property
     def model(self) -> str:
@@ -79,13 +89,17 @@ class EnginePicker(QObject):
 
     def refresh(self) -> None:
         """Find out again which models and devices there are."""
-        if self._job.start(look_around(self.model)):
+        if self._job.start(iter_apart(look_around, self.model)):
             self._looked_into = self.model
 
     def _dress(self) -> None:
-        self.model_box.addItem(BUNDLED)
+        preferred = read_preferences()
+        self.model_box.addItem(preferred.model)
         for name in DEVICES:
             self.device_box.addItem(_TITLES[name], name)
+        self.device_box.setCurrentIndex(max(0, self.device_box.findData(preferred.device)))
+        self.why_button.setProperty("kind", "link")
+        self.why_button.hide()
         self.reason.setText(LOOKING)
         rows = ((self.model_label, self.model_box, _MODEL_TIP), (self.device_label, self.device_box, _DEVICE_TIP))
         for label, box, tip in rows:
@@ -122,7 +136,19 @@ class EnginePicker(QObject):
 
     def _show_reason(self) -> None:
         if self._known is not None:
-            self.reason.setText(self._known.devices[self.device].reason)
+            why = self._known.devices[self.device].reason
+            asks = self.device == "auto" and not self._has_gpu(self._known)
+            self.reason.setText(ON_THE_CPU if asks else why)
+            for widget in (self.reason, self.why_button):
+                widget.setToolTip(tooltip(f"{why} {_WHY_TIP}" if asks else why))
+            self.why_button.setVisible(asks)
+
+    @staticmethod
+    def _has_gpu(known: Surroundings) -> bool:
+        return any(note.available for name, note in known.devices.items() if name not in ("auto", "cpu"))
+
+    def _explain_gpu(self) -> None:
+        GpuPanel(cast("QWidget", self.parent())).show()  # its owner keeps it until it is closed
 
     def _fail(self, error: BaseException) -> None:
         self._looked_into = self.model  # trying again by itself would fail again

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QWidget
 
+from napari_unet_seg.gui.area_editor import PIXELS, AreaEditor
 from napari_unet_seg.gui.editors import Choice, Number, Whole
+from napari_unet_seg.gui.slider import Slide
 from napari_unet_seg.settings import Checked, field_docs, field_options
 
 Settings = TypeVar("Settings", bound=Checked)
@@ -70,7 +72,7 @@ class SettingsForm(QObject, Generic[Settings]):
         super().__init__(parent)
         self._type = settings
         kinds, docs = get_type_hints(settings), field_docs(settings)
-        options = field_options(settings)
+        options = {name: given for name, given in field_options(settings).items() if given.get("form", True)}
         self.rows = {name: _make_row(name, kinds[name], options[name], docs.get(name, ""), parent) for name in options}
         self.start = settings()
         self.set_value(self.start)
@@ -188,7 +190,10 @@ def _choice_row(choices: Iterable[str], parent: QWidget) -> Row:
 
 
 def _number_row(kind: type, name: str, options: dict[str, Any], unit: str, parent: QWidget) -> Row:
-    box = Whole(parent) if kind is int else Number(parent)
+    if unit.strip() == PIXELS:
+        box: Any = AreaEditor(parent, least=name.startswith("min"))
+    else:
+        box = Slide(parent) if options.get("slider") else Whole(parent) if kind is int else Number(parent)
     box.setRange(options.get("min", -_WIDEST[kind]), options.get("max", _WIDEST[kind]))
     box.setSingleStep(options.get("step", 1))
     box.setSuffix(unit)
@@ -198,5 +203,5 @@ def _number_row(kind: type, name: str, options: dict[str, Any], unit: str, paren
 
 
 def fields_besides(settings: type, names: Iterable[str]) -> list[str]:
-    """Return the fields of a dataclass that are not among `names`, in their order."""
-    return [field.name for field in fields(settings) if field.name not in set(names)]
+    """Return the fields of a dataclass that have a row and are not among `names`, in their order."""
+    return [name for name, options in field_options(settings).items() if name not in set(names) and options.get("form", True)]

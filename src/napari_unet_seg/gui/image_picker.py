@@ -14,6 +14,7 @@ from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.layers import Channel, describe, layer_axes, layer_channels
 from napari_unet_seg.io.channels import is_nuclear_name
+from napari_unet_seg.io.napari_reader import FILE_KEY
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -25,6 +26,9 @@ _CHANNEL_TIP = (
     "a series, choose “each plane”: they are then segmented one by one."
 )
 EACH_PLANE = "none: segment each plane"
+THIS_LAYER = "this layer"
+EVERY = "all {}, one after the other"
+UNNAMED = "Are these {} images channels? The file does not say: then choose the one that shows nuclei."
 
 
 class ImagePicker(QObject):
@@ -46,8 +50,10 @@ class ImagePicker(QObject):
         self._viewer = viewer
         self._layers: list[Image] = []
         self._channels: list[Channel | None] = []
+        self._every: list[tuple[Image, Channel | None]] = []
         self.image_box, self.channel_box = Choice(parent), Choice(parent)
-        self.image_label, self.channel_label, self.about = QLabel("Image", parent), QLabel("Channel", parent), Hint(parent)
+        self.image_label, self.channel_label = QLabel("Image", parent), QLabel("Channel", parent)
+        self.about, self.channel_hint = Hint(parent), Hint(parent)
         self._dress()
         self.image_box.currentIndexChanged.connect(self._show_layer)
         self.channel_box.currentIndexChanged.connect(self._tell)
@@ -61,6 +67,7 @@ class ImagePicker(QObject):
         layout.addRow(self.image_label, self.image_box)
         layout.addRow("", self.about)
         layout.addRow(self.channel_label, self.channel_box)
+        layout.addRow("", self.channel_hint)
 
     @property
     def layer(self) -> Image | None:
@@ -73,6 +80,11 @@ class ImagePicker(QObject):
         """The chosen channel; None when each plane is segmented."""
         index = self.channel_box.currentIndex()
         return self._channels[index] if 0 <= index < len(self._channels) else None
+
+    @property
+    def every(self) -> list[tuple[Image, Channel | None]]:
+        """The layers and channels that are segmented one after the other; empty when one alone is chosen."""
+        return list(self._every) if self.channel_box.currentIndex() >= len(self._channels) > 0 else []
 
     @property
     def _alive(self) -> bool:
@@ -95,7 +107,7 @@ class ImagePicker(QObject):
         self.image_box.blockSignals(False)
         self.image_box.setEnabled(bool(self._layers))
         self.image_box.setToolTip(tooltip(f"{self.layer.name}: {_IMAGE_TIP}" if self.layer is not None else NO_IMAGE))
-        if self.layer is None or self.layer is not chosen:
+        if self.layer is None or self.layer is not chosen or len(siblings(self._layers, self.layer)) != len(siblings(before, self.layer)):
             self._show_layer()
 
     def _dress(self) -> None:
@@ -144,9 +156,14 @@ class ImagePicker(QObject):
         return [
             (events.data, self._show_layer),
             (events.axis_labels, self._show_layer),
-            (events.scale, self._describe),
-            (events.units, self._describe),
+            (events.scale, self._follow_scale),
+            (events.units, self._follow_scale),
         ]
+
+    def _follow_scale(self, event: object = None) -> None:
+        if self._alive:
+            self._describe()
+            self.changed.emit()
 
     def _describe(self, event: object = None) -> None:
         if self._alive:
@@ -156,13 +173,20 @@ class ImagePicker(QObject):
         found = [] if layer is None else layer_channels(layer)
         named = layer is not None and "C" in layer_axes(layer)
         self._channels = [*([] if named or not found else [None]), *found]
+        titles = [EACH_PLANE if channel is None else channel.title for channel in self._channels]
+        alike = siblings(self._layers, layer)
+        self._every = [(one, None) for one in alike] if not found else [(layer, channel) for channel in found if layer is not None]
+        if not found and len(alike) > 1:
+            self._channels, titles = [None], [THIS_LAYER]
+        several = len(self._every) > 1 and len({channel.axis for channel in found}) <= 1
         self.channel_box.blockSignals(True)
         self.channel_box.clear()
-        self.channel_box.addItems([EACH_PLANE if channel is None else channel.title for channel in self._channels])
+        self.channel_box.addItems([*titles, *([EVERY.format(len(self._every))] if several else [])])
         self.channel_box.setCurrentIndex(self._shown_channel(layer, found) if named else min(0, len(found) - 1))
         self.channel_box.blockSignals(False)
         for widget in (self.channel_label, self.channel_box):
-            widget.setVisible(len(self._channels) > 1)
+            widget.setVisible(self.channel_box.count() > 1)
+        self._show_channel_hint()
 
     def _shown_channel(self, layer: Any, channels: list[Channel]) -> int:
         """Return the channel at which the viewer's slider stands."""
@@ -170,8 +194,40 @@ class ImagePicker(QObject):
         step = self._viewer.dims.current_step
         return min(int(step[axis]), len(channels) - 1) if 0 <= axis < len(step) else 0
 
+    def _show_channel_hint(self) -> None:
+        """Ask whether a short axis without a name is channels, as long as nobody said so."""
+        unsure = self.layer is not None and self.channel is None and len(self._channels) > 1 and not self.every
+        self.channel_hint.setVisible(unsure)
+        if unsure:
+            count = max(channel.index for channel in self._channels if channel is not None) + 1
+            self.channel_hint.setText(UNNAMED.format(count))
+
     def _tell(self, index: int = 0) -> None:
+        self._show_channel_hint()
         self.changed.emit()
+
+
+def siblings(layers: list[Image], layer: Image | None) -> list[Image]:
+    """Return the layers that show channels of the same file, in its order.
+
+    Parameters
+    ----------
+    layers : list of napari.layers.Image
+        Where to look.
+    layer : napari.layers.Image or None
+        One of the channels.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        With itself; empty for a layer that is no channel of a file.
+    """
+    record = {} if layer is None else layer.metadata.get(FILE_KEY, {})
+    if record.get("channel") is None:
+        return []
+    records = [(other.metadata.get(FILE_KEY, {}), other) for other in layers]
+    alike = [(other["channel"], one) for other, one in records if other.get("path") == record["path"] and other.get("channel") is not None]
+    return [one for _, one in sorted(alike, key=lambda pair: pair[0])]
 
 
 def _outranks(opened: str, chosen: str) -> bool:

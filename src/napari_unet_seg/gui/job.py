@@ -34,6 +34,8 @@ class Job(QObject):
     ----------
     parent : QObject
         Its owner, with which it is deleted.
+    poll_ms : int
+        How often the window looks for news while a generator runs, in milliseconds.
     """
 
     progressed = Signal(object)
@@ -45,7 +47,7 @@ class Job(QObject):
     cancelled = Signal()
     finished = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, poll_ms: int = POLL_MS) -> None:
         """Prepare; no thread is made before the first start."""
         super().__init__(parent)
         self._reports: deque[Progress] = deque()
@@ -56,7 +58,7 @@ class Job(QObject):
         # Whether Qt or Python deletes the job, a run must end. Not a lambda: when Python's collector deletes a job and what it is
         # connected to at one go, Qt would call a function that is emptied already; a finalizer is kept alive by its own registry.
         self._timer.destroyed.connect(weakref.finalize(self, self._stop.set))
-        self._timer.setInterval(POLL_MS)
+        self._timer.setInterval(poll_ms)
         self._timer.timeout.connect(self._poll)
         application = QCoreApplication.instance()
         if application is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.axes import stack_axis
 from napari_unet_seg.io.napari_writers import info_of_layer
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ class Source:
         Index along C.
     planes : int
         Number of (Y, X) planes that are gone through.
+    slices : int
+        Of how many slices each plane is the maximum; 0 when they are not projected.
     placement : mapping
         ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and ``axis_labels`` of the labels.
-    single : int or None
-        Dimension of length 1 that the labels have in place of the channels, or None when they have none.
+    singles : tuple of int
+        Dimensions of length 1 that the labels have in place of channels and projected slices.
+    part : str
+        Which of several channels that are segmented one after the other; else empty.
     micrometres : tuple of float or None
         Size of a pixel (Y, X), when the layer's units tell it.
     """
@@ -76,11 +81,18 @@ class Source:
     channel: int | None
     planes: int
     placement: Mapping[str, Any]
-    single: int | None
+    singles: tuple[int, ...]
     micrometres: tuple[float, float] | None
+    slices: int = 0
+    part: str = ""
+
+    @property
+    def single(self) -> int | None:
+        """The only one of `singles`, or None."""
+        return self.singles[0] if len(self.singles) == 1 else None
 
     def arrange(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give labels the dimensions of the layer: a dimension of 1 for channels that are not the first dimension.
+        """Give labels the dimensions of the layer: one of 1 for channels, or projected slices, that are not the first dimension.
 
         Parameters
         ----------
@@ -91,7 +103,7 @@ class Source:
         -------
         ndarray
         """
-        return labels if self.single is None else np.expand_dims(labels, self.single)
+        return np.expand_dims(labels, self.singles)
 
 
 def layer_axes(layer: Image) -> str:
@@ -134,7 +146,7 @@ def layer_channels(layer: Image) -> list[Channel]:
     return [Channel(axis, index, title.format(index + 1, shape[axis], axis)) for axis in candidates for index in range(shape[axis])]
 
 
-def read_source(layer: Image, channel: Channel | None = None) -> Source:
+def read_source(layer: Image, channel: Channel | None = None, stack: str = "planes", part: str = "") -> Source:
     """Take from a layer what a run needs.
 
     Parameters
@@ -142,29 +154,65 @@ def read_source(layer: Image, channel: Channel | None = None) -> Source:
     layer : napari.layers.Image
     channel : Channel, optional
         One of `layer_channels`; None goes through every leading dimension plane by plane.
+    stack : {"planes", "maximum"}
+        Whether slices are projected.
+    part : str
+        As in `Source`.
 
     Returns
     -------
     Source
     """
-    axes, shape = layer_axes(layer), _shape(layer)
-    if channel is not None:
-        axes = axes[: channel.axis] + "C" + axes[channel.axis + 1 :]
-    leading = [size for axis, size in zip(axes[:-2], shape, strict=False) if axis != "C"]
+    axes, shape = _axes_with(layer, channel), _shape(layer)
+    flat = stack_dimension(layer, channel) if stack == "maximum" else None
+    gone = sorted(dimension for dimension in (None if channel is None else channel.axis, flat) if dimension is not None)
+    leading = [size for dimension, size in enumerate(shape[:-2]) if dimension not in gone]
     return Source(
         name=layer.name,
         data=list(layer.data) if layer.multiscale else layer.data,
         axes=axes + "S" * bool(layer.rgb),
         channel=None if channel is None else channel.index,
         planes=math.prod(leading),
-        placement=placement(layer, channel),
-        single=channel.axis if channel is not None and channel.axis > 0 else None,
+        placement=placement(layer, gone),
+        singles=tuple(dimension - _leading(gone) for dimension in gone[_leading(gone) :]),
         micrometres=_micrometres(layer),
+        slices=0 if flat is None else shape[flat],
+        part=part,
     )
 
 
+def stack_dimension(layer: Image, channel: Channel | None = None) -> int | None:
+    """Return the dimension along which the slices of a stack lie.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    channel : Channel, optional
+        Its dimension is none of slices.
+
+    Returns
+    -------
+    int or None
+        None when there are no slices, or only one.
+    """
+    axes = _axes_with(layer, channel)
+    axis = stack_axis(axes)
+    return axes.index(axis) if axis and _shape(layer)[axes.index(axis)] > 1 else None
+
+
+def _axes_with(layer: Image, channel: Channel | None) -> str:
+    """Name the dimensions of a layer, that of the chosen channel C."""
+    axes = layer_axes(layer)
+    return axes if channel is None else axes[: channel.axis] + "C" + axes[channel.axis + 1 :]
+
+
+def _leading(gone: Sequence[int]) -> int:
+    """Count the dimensions at the front that labels do without."""
+    return sum(place == dimension for place, dimension in enumerate(gone))
+
+
 def describe(layer: Image) -> str:
-    """Say in a few words what a layer holds: planes, pixels, and the size of a pixel.
+    """Say in a few words what a layer holds: planes and pixels.
 
     Parameters
     ----------
@@ -176,9 +224,7 @@ def describe(layer: Image) -> str:
     """
     *leading, height, width = _shape(layer)
     stack = " × ".join(f"{length:,} {_PLURALS.get(axis, 'planes')}" for axis, length in zip(layer_axes(layer), leading, strict=False))
-    pixel = _micrometres(layer)
-    known = "pixel size unknown" if pixel is None else f"{pixel[1]:.3g} µm/px"
-    return f"{stack + ' of ' if stack else ''}{width:,} × {height:,} px, {known}"
+    return f"{stack + ' of ' if stack else ''}{width:,} × {height:,} px"
 
 
 def _shape(layer: Image | Labels) -> tuple[int, ...]:
@@ -186,16 +232,17 @@ def _shape(layer: Image | Labels) -> tuple[int, ...]:
     return tuple(int(size) for size in shape[: layer.ndim])
 
 
-def placement(layer: Image | Labels, channel: Channel | None = None) -> dict[str, Any]:
-    """Return where the labels of a layer lie: as the layer itself, less a first dimension of channels.
+def placement(layer: Image | Labels, gone: Sequence[int] = ()) -> dict[str, Any]:
+    """Return where the labels of a layer lie: as the layer itself, less its first dimensions if labels do not have them.
 
-    Channels that are not the first dimension stay as one step as long as all of them, so that the labels are seen with each of them.
+    Dimensions that labels do not have, and that are not the first, stay as one step as long as all of them, so that the labels are seen
+    with each channel and slice.
 
     Parameters
     ----------
     layer : napari.layers.Image or Labels
-    channel : Channel, optional
-        One of `layer_channels`.
+    gone : sequence of int
+        Dimensions of channels and projected slices, ascending.
 
     Returns
     -------
@@ -203,13 +250,11 @@ def placement(layer: Image | Labels, channel: Channel | None = None) -> dict[str
         ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and ``axis_labels``, as napari's layers take them.
     """
     scale, translate = np.array(layer.scale, float), np.array(layer.translate, float)
-    kept = list(range(layer.ndim))
-    if channel is not None and channel.axis == 0:
-        kept = kept[1:]
-    elif channel is not None:
-        count = _shape(layer)[channel.axis]
-        translate[channel.axis] += scale[channel.axis] * (count - 1) / 2
-        scale[channel.axis] *= count
+    kept = list(range(_leading(gone), layer.ndim))
+    for dimension in gone[_leading(gone) :]:
+        count = _shape(layer)[dimension]
+        translate[dimension] += scale[dimension] * (count - 1) / 2
+        scale[dimension] *= count
     homogeneous = [*kept, layer.ndim]
     return {
         "scale": scale[kept],

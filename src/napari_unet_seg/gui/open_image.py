@@ -23,6 +23,8 @@ from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.status import Activity
 from napari_unet_seg.gui.words import explain
+from napari_unet_seg.io.folder_layers import OpenedFolder, iter_folder
+from napari_unet_seg.io.folders import is_annotated
 from napari_unet_seg.io.image import ImageFile, open_image
 from napari_unet_seg.io.napari_reader import READABLE, layers_of, read_layers
 from napari_unet_seg.progress import Progress, Steps
@@ -47,7 +49,8 @@ def open_image_layers(viewer: ViewerModel, path: str | Path) -> list[Layer]:
     viewer : napari.Viewer or napari.components.ViewerModel
         Where the layers are added.
     path : str or Path
-        A TIFF of any kind, PNG or JPEG, or the folder of an OME-Zarr. What is larger than 256 MiB is read when it is looked at.
+        A TIFF of any kind, PNG or JPEG, the folder of an OME-Zarr, or a folder of images with labels (see `napari_unet_seg.io.folders`).
+        What is larger than 256 MiB is read when it is looked at.
 
     Returns
     -------
@@ -79,9 +82,9 @@ def open_files(viewer: Viewer) -> None:
     viewer : napari.Viewer
         Where the layers are added; napari hands over the viewer of the window.
     """
-    window, start = _window_of(viewer), get_open_history()[0]
-    chosen, _ = QFileDialog.getOpenFileNames(window, "Open images with channels and scale", start, FILTER, "", _dialog_options())
-    _open(viewer, chosen)
+    window, start = window_of(viewer), get_open_history()[0]
+    chosen, _ = QFileDialog.getOpenFileNames(window, "Open images with channels and scale", start, FILTER, "", dialog_options())
+    open_paths(viewer, chosen)
 
 
 def open_zarr(viewer: Viewer) -> None:
@@ -92,10 +95,24 @@ def open_zarr(viewer: Viewer) -> None:
     viewer : napari.Viewer
         Where the layers are added; napari hands over the viewer of the window.
     """
-    window, start = _window_of(viewer), get_open_history()[0]
-    options = _dialog_options() | QFileDialog.Option.ShowDirsOnly
+    window, start = window_of(viewer), get_open_history()[0]
+    options = dialog_options() | QFileDialog.Option.ShowDirsOnly
     chosen = QFileDialog.getExistingDirectory(window, "Open OME-Zarr with channels and scale", start, options)
-    _open(viewer, [chosen] if chosen else [])
+    open_paths(viewer, [chosen] if chosen else [])
+
+
+def open_folder(viewer: Viewer) -> None:
+    """Ask for a folder of images with labels, and open it: the command "Open folder of images and labels...".
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers are added; napari hands over the viewer of the window.
+    """
+    window, start = window_of(viewer), get_open_history()[0]
+    options = dialog_options() | QFileDialog.Option.ShowDirsOnly
+    chosen = QFileDialog.getExistingDirectory(window, "Open a folder with images and masks or labels", start, options)
+    open_paths(viewer, [chosen] if chosen else [])
 
 
 class Opening(QObject):
@@ -108,7 +125,7 @@ class Opening(QObject):
     viewer : napari.Viewer
         Where the layers are added.
     paths : iterable of Path
-        Files, and folders of OME-Zarrs.
+        Files, folders of OME-Zarrs, and folders of images with labels.
     """
 
     finished = Signal()
@@ -116,12 +133,13 @@ class Opening(QObject):
 
     def __init__(self, viewer: Viewer, paths: Iterable[Path]) -> None:
         """Prepare; nothing is read before `start`."""
-        super().__init__(_window_of(viewer))
+        super().__init__(window_of(viewer))
         self._viewer = viewer
         self._paths = list(paths)
         self._begun = 0
         self._job = Job(self)
         self._activity = Activity()
+        self._job.progressed.connect(self._show_progress)
         self._job.returned.connect(self._show)
         self._job.failed.connect(_tell)
         self._job.finished.connect(self._next)
@@ -143,16 +161,29 @@ class Opening(QObject):
         self._begun += 1
         self._job.start(_read(self._paths[self._begun - 1]))
 
-    def _show(self, image: ImageFile) -> None:
-        if image.notice:
-            show_info(image.notice)
+    def _show_progress(self, step: Progress) -> None:
+        if len(self._paths) == 1:  # of several files, the bar counts files
+            self._activity.show_progress(step)
+
+    def _show(self, opened: ImageFile | OpenedFolder) -> None:
+        if opened.notice:
+            show_info(opened.notice)
         try:
-            _add(self._viewer, layers_of(image))
+            _add(self._viewer, opened.layers if isinstance(opened, OpenedFolder) else layers_of(opened))
         except UnetSegError as error:  # napari looks at the first pixels of a large file, which may be where it is damaged
             _tell(error)
 
 
-def _open(viewer: Viewer, chosen: Sequence[str]) -> None:
+def open_paths(viewer: Viewer, chosen: Sequence[str]) -> None:
+    """Open files beside the window, one after the other.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers are added.
+    chosen : sequence of str
+        Paths; none at all is allowed.
+    """
     if not chosen:
         return
     paths = [Path(name) for name in chosen]
@@ -160,8 +191,10 @@ def _open(viewer: Viewer, chosen: Sequence[str]) -> None:
     Opening(viewer, paths).start()  # lives until it has finished, since the window owns it
 
 
-def _read(path: Path) -> Steps[ImageFile]:
+def _read(path: Path) -> Steps[ImageFile | OpenedFolder]:
     yield Progress("Opening", 0, 0)
+    if is_annotated(path):
+        return (yield from iter_folder(path))
     return open_image(path)
 
 
@@ -181,12 +214,13 @@ def _tell(error: BaseException) -> None:
         notification_manager.dispatch(ErrorNotification(error))
 
 
-def _window_of(viewer: Viewer) -> QWidget:
+def window_of(viewer: Viewer) -> QWidget:
     """Return the main window, by way of what napari publishes: its own name for it is private."""
     window: QWidget = viewer.window.main_menu.parentWidget()
     return window
 
 
-def _dialog_options() -> QFileDialog.Option:
+def dialog_options() -> QFileDialog.Option:
+    """Return the options of a file dialog that napari's own dialogs have."""
     # As napari's own dialogs: the system's would never come up while IPython holds the terminal.
     return QFileDialog.Option.DontUseNativeDialog if in_ipython() else QFileDialog.Option(0)

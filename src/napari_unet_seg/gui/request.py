@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.gui.kept_maps import KeptMaps, MapCache
 from napari_unet_seg.progress import Progress, Steps
+from napari_unet_seg.settings import SegmentSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_unet_seg.core.segment import Keep, Segmentation
     from napari_unet_seg.gui.layers import Source
-    from napari_unet_seg.settings import SegmentSettings
 
 PREPARING = "Preparing"
+
+
+Fingerprint = tuple[bytes, ...]
+
+
+def plane_digest(plane: npt.NDArray[Any]) -> bytes:
+    """Return a hash of a plane of labels that another plane does not have."""
+    return hashlib.blake2b(np.ascontiguousarray(plane).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,20 @@ class Content:
     labels: npt.NDArray[Any]
     features: pd.DataFrame
 
-    def fingerprint(self) -> bytes:
-        """Return a hash that another content does not have; a second per gigabyte, so not for the window's thread."""
+    def fingerprint(self) -> Fingerprint:
+        """Return hashes that another content does not have; a second per gigabyte, so not for the window's thread.
+
+        The first is that of the table, the others are those of the planes. Measured intensities are left out: who measures nuclei has not
+        edited them.
+        """
         import pandas as pd
 
-        digest = hashlib.blake2b(repr((self.labels.shape, self.labels.dtype.str, list(self.features))).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.labels).data)
-        digest.update(pd.util.hash_pandas_object(self.features).to_numpy().tobytes())
-        return digest.digest()
+        from napari_unet_seg.core.intensities import without_measured
+
+        features = without_measured(self.features)
+        digest = hashlib.blake2b(repr((self.labels.shape, self.labels.dtype.str, list(features))).encode(), digest_size=16)
+        digest.update(pd.util.hash_pandas_object(features).to_numpy().tobytes())
+        return digest.digest(), *(plane_digest(self.labels[index]) for index in np.ndindex(self.labels.shape[:-2]))
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,10 @@ class Request:
     settings : SegmentSettings
     previous : Content or None
         What the layer holds that may be replaced.
+    cache : MapCache or None
+        Where the maps are kept for the sliders; None keeps none.
+    base : mapping or None
+        Provenance of `previous`, if of a region only the nuclei inside are to be replaced in it; else None.
     """
 
     source: Source
@@ -67,6 +87,8 @@ class Request:
     device: str
     settings: SegmentSettings
     previous: Content | None = None
+    cache: MapCache | None = None
+    base: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,24 +101,35 @@ class Outcome:
         Labels, and features with ``index``; in micrometres too when the size of a pixel is known.
     provenance : mapping
         What made them.
-    fingerprint : bytes
+    fingerprint : tuple of bytes
         Of `content`.
-    previous : bytes or None
+    previous : tuple of bytes or None
         Fingerprint of the layer that may be replaced, taken at the end of the run.
     seconds : float
         How long it took.
+    maps : KeptMaps or None
+        From which the labels were decoded.
+    engine : tuple of str
+        The model and the device that were asked for; empty when that is not known.
     """
 
     content: Content
     provenance: Mapping[str, Any]
-    fingerprint: bytes
-    previous: bytes | None
+    fingerprint: Fingerprint
+    previous: Fingerprint | None
     seconds: float
+    maps: KeptMaps | None = None
+    engine: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         """Number of nuclei, or of outlines in a stack."""
         return len(self.content.features)
+
+    @property
+    def settings(self) -> SegmentSettings:
+        """The settings that made it."""
+        return SegmentSettings.from_dict(self.provenance.get("settings", {}))
 
 
 def segment_steps(request: Request) -> Steps[Outcome]:
@@ -122,17 +155,90 @@ def segment_steps(request: Request) -> Steps[Outcome]:
     """
     started = time.perf_counter()
     yield Progress(PREPARING, 0, 0)
+    from napari_unet_seg.core.apart import iter_apart
     from napari_unet_seg.core.measure import add_physical
-    from napari_unet_seg.core.segment import iter_segment
 
-    source = request.source
-    result = yield from iter_segment(source.data, request.model, request.device, source.axes, source.channel, request.settings)
-    features = result.features if source.micrometres is None else add_physical(result.features, source.micrometres)
-    content = Content(source.arrange(result.labels), features)
+    source, maps = request.source, _new_maps(request)
+    keep = {} if maps is None else {"keep": maps.put}
+    order = (source.data, request.model, request.device, (source.axes, source.channel), request.settings)
+    result: Segmentation = yield from iter_apart(engine_steps, *order, **keep)
+    if maps is not None:
+        maps.describe(_labels_axes(request), result.labels.shape)
+    step = 1 if result.grid is None else result.grid.step
+    pixel = source.micrometres
+    features = result.features if pixel is None else add_physical(result.features, [step * size for size in pixel])
+    content, provenance = Content(source.arrange(result.labels), features), result.provenance
+    previous = _fitting(request, content, provenance)
+    if previous is not None and request.settings.region:
+        content, provenance = _merged(request, content, provenance)
     return Outcome(
         content=content,
-        provenance={**result.provenance, "input": source.name},
+        provenance={**provenance, "input": source.name},
         fingerprint=content.fingerprint(),
-        previous=request.previous.fingerprint() if request.previous else None,
+        previous=previous.fingerprint() if previous else None,
         seconds=time.perf_counter() - started,
+        maps=maps,
+        engine=(request.model, request.device),
     )
+
+
+def engine_steps(
+    image: Any, model: str, device: str, layout: tuple[str, int | None], settings: SegmentSettings, keep: Keep | None = None
+) -> Steps[Segmentation]:
+    """Run the engine and hand out the maps of each plane; at the top of a module, so that another process can be asked to do it.
+
+    Parameters
+    ----------
+    image, model, device, settings
+        As for `napari_unet_seg.segment`.
+    layout : tuple
+        Axes and channel, likewise.
+    keep : callable, optional
+        As for `napari_unet_seg.core.segment.iter_work`.
+
+    Yields
+    ------
+    Progress
+        After each tile.
+
+    Returns
+    -------
+    Segmentation
+    """
+    from napari_unet_seg.core.segment import iter_work, prepare
+
+    return (yield from iter_work(prepare(image, model, device, *layout, settings), keep))
+
+
+def _new_maps(request: Request) -> KeptMaps | None:
+    """Return where the maps are kept; those of a region are not, since the labels outside it come from elsewhere."""
+    if request.cache is None or request.settings.region or len(request.source.singles) > 1:
+        return None
+    return KeptMaps(request.cache, request.source.single)
+
+
+def _labels_axes(request: Request) -> str:
+    """Return the axes of the image less those that are projected."""
+    from napari_unet_seg.core.axes import stack_axis
+
+    axes = request.source.axes
+    return axes.replace(stack_axis(axes), "") if request.settings.stack == "maximum" and stack_axis(axes) else axes
+
+
+def _fitting(request: Request, found: Content, provenance: Mapping[str, Any]) -> Content | None:
+    """Return what may be replaced: of a region only labels of the same pixels, among which those of the region can be put."""
+    previous, base = request.previous, request.base
+    if previous is None or not request.settings.region:
+        return previous
+    same = base is not None and base.get("grid") == provenance.get("grid") and previous.labels.shape == found.labels.shape
+    return previous if same else None
+
+
+def _merged(request: Request, found: Content, provenance: Mapping[str, Any]) -> tuple[Content, Mapping[str, Any]]:
+    """Put the nuclei of a region among those that are there, and say what made the others."""
+    from napari_unet_seg.core.merge import merge_region
+
+    base, old = request.base or {}, request.previous or found
+    labels, table = merge_region((old.labels, old.features), (found.labels, found.features), request.settings.region)
+    others = {name: value for name, value in base.items() if name != "outside_region"}
+    return Content(labels, table), {**provenance, "outside_region": [*base.get("outside_region", ()), others]}

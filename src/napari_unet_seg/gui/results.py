@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
-from napari_unet_seg.gui.layers import placement
-from napari_unet_seg.gui.request import Content, Outcome
+from napari_unet_seg.gui.kept_maps import MAPS_KEY
+from napari_unet_seg.gui.result import Result
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_unet_seg.gui.layers import Source
+    from napari_unet_seg.gui.request import Content, Outcome
 
 OUTLINED_PIXELS = 2048 * 2048
 """Planes up to this size are shown as outlines, which leave the nucleus visible; larger ones as a tint: seen whole on a screen, a
@@ -75,66 +76,56 @@ def palette(dark_ground: bool) -> npt.NDArray[np.float32]:
     return np.vstack([np.zeros((1, 4)), opaque]).astype(np.float32)
 
 
-@dataclass
-class _Result:
-    """A layer that was made, of which image, and whether it is still as it was made."""
-
-    image: Image
-    labels: Labels
-    fingerprint: bytes
-    edited: bool = False
-    _ours: bool = field(default=False, init=False)
-
-    def watch(self) -> None:
-        """Notice each edit that napari tells of: strokes, new data, a new table."""
-        events = self.labels.events
-        for emitter in (events.paint, events.labels_update, events.data, events.features):
-            emitter.connect(self._mark)
-
-    def replace(self, source: Source, outcome: Outcome) -> None:
-        """Give the layer what another run found; how it looks stays as the user set it."""
-        self._ours = True
-        try:
-            self.labels.data = outcome.content.labels
-            self.labels.features = outcome.content.features
-            self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: dict(outcome.provenance)}
-            _place(self.labels, source)
-        finally:
-            self._ours = False
-        self.fingerprint = outcome.fingerprint
-
-    def _mark(self, event: object = None) -> None:
-        self.edited = self.edited or not self._ours
-
-
 class Results:
     """The result layers of a widget.
 
     Parameters
     ----------
     viewer : napari.Viewer
+    changed : callable
+        Called without arguments when a result was edited by hand, outdated or deleted.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, changed: Callable[[], None] = lambda: None) -> None:
         """Start without a result, and forget those whose layer is deleted."""
         self._viewer = viewer
-        self._results: list[_Result] = []
+        self._changed = changed
+        self._results: list[Result] = []
         viewer.layers.events.removed.connect(self._forget)
 
-    def replaceable(self, image: Image) -> Content | None:
+    def of(self, image: Image | None, part: str = "") -> Result | None:
+        """Return the newest result of an image, edited or not, as long as both layers are there.
+
+        Parameters
+        ----------
+        image : napari.layers.Image or None
+        part : str
+            Of several channels that were segmented one after the other, the one that is meant; if that has no result of its own, the
+            result of the image is returned.
+
+        Returns
+        -------
+        Result or None
+        """
+        of_image = [result for result in self._results if result.image == image]
+        return next((result for result in of_image if result.source.part == part), next((r for r in of_image if not r.source.part), None))
+
+    def replaceable(self, image: Image, part: str = "") -> Content | None:
         """Return what the result layer of an image holds, if the next run may replace it.
 
         Parameters
         ----------
         image : napari.layers.Image
+        part : str
+            Of several channels, the one that is meant.
 
         Returns
         -------
         Content or None
             None when there is no such layer, or somebody edited or locked it.
         """
-        result = self._find(image)
-        return None if result is None else Content(result.labels.data, result.labels.features)
+        result = self._untouched(image, part)
+        return None if result is None else result.content()
 
     def deliver(self, image: Image, source: Source, outcome: Outcome) -> Labels:
         """Show what a run found: in the untouched result layer of the image, else in a new layer.
@@ -151,29 +142,27 @@ class Results:
         -------
         napari.layers.Labels
         """
-        result = self._find(image)
+        result = self._untouched(image, source.part)
         unchanged = result is not None and outcome.previous == result.fingerprint
         if result is not None and unchanged and result.labels.data.shape == outcome.content.labels.shape:
             result.replace(source, outcome)
             return result.labels
         labels = _make_layer(source, outcome)
         self._viewer.add_layer(labels)
-        result = _Result(image, labels, outcome.fingerprint)
-        result.watch()
-        self._results = [*(other for other in self._results if other.image != image), result]
+        result = Result(image, labels, source, outcome, self._changed)
+        others = [other for other in self._results if (other.image, other.source.part) != (image, source.part)]
+        self._results = [*others, result]
         self._forget()
         return labels
 
-    def _find(self, image: Image) -> _Result | None:
-        return next((r for r in self._results if r.image == image and not r.edited and not _locked(r.labels)), None)
+    def _untouched(self, image: Image, part: str) -> Result | None:
+        result = self.of(image, part)
+        return None if result is None or result.locked or result.source.part != part else result
 
     def _forget(self, event: object = None) -> None:
         layers = self._viewer.layers
-        self._results = [r for r in self._results if r.labels in layers and r.image in layers and not r.edited]
-
-
-def _locked(labels: Labels) -> bool:
-    return bool(getattr(labels, "locked", False))  # napari before 0.9 locks no layers
+        self._results = [result for result in self._results if result.labels in layers and result.image in layers]
+        self._changed()
 
 
 def _make_layer(source: Source, outcome: Outcome) -> Labels:
@@ -182,20 +171,12 @@ def _make_layer(source: Source, outcome: Outcome) -> Labels:
     outlined = labels.shape[-2] * labels.shape[-1] <= OUTLINED_PIXELS
     layer = Labels(
         labels,
-        name=f"{source.name} nuclei",
+        name=f"{source.name} {source.part} nuclei" if source.part else f"{source.name} nuclei",
         features=features,
-        metadata={PROVENANCE_KEY: dict(outcome.provenance)},
+        metadata={PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps},
         opacity=1.0 if outlined else 0.4,
         **source.placement,
     )
     layer.contour = outline_width(features, labels.shape) if outlined else 0
     layer.colormap = CyclicLabelColormap(colors=palette(dark_ground))
     return layer
-
-
-def _place(labels: Labels, source: Source) -> None:
-    """Move a layer to where its image is now; each attribute only if it differs, since napari draws the layer again for each."""
-    present = placement(labels)
-    for name, value in source.placement.items():
-        if not np.array_equal(present[name], value):
-            setattr(labels, name, value)

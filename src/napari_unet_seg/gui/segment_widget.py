@@ -1,42 +1,52 @@
-"""The widget "Segment nuclei": from an image layer to a labels layer with one outline a nucleus."""
+"""The widget "Segment nuclei": from an image layer to a labels layer with one outline a nucleus, which follows the sliders."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent
 
-from napari_unet_seg.errors import UnetSegError
-from napari_unet_seg.gui.editors import Panel
-from napari_unet_seg.gui.engine_picker import NO_MODEL, EnginePicker
-from napari_unet_seg.gui.form import SettingsForm, fields_besides
-from napari_unet_seg.gui.image_picker import NO_IMAGE, ImagePicker
+from napari_unet_seg.errors import InputError, SettingsError, UnetSegError
+from napari_unet_seg.gui.autosave import watch_edits
+from napari_unet_seg.gui.engine_picker import NO_MODEL
+from napari_unet_seg.gui.follow import restore_steps
+from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, found_words, part_of
+from napari_unet_seg.gui.grids import on_grid
+from napari_unet_seg.gui.image_picker import NO_IMAGE
 from napari_unet_seg.gui.job import Job
-from napari_unet_seg.gui.layers import Source, read_source
-from napari_unet_seg.gui.request import PREPARING, Outcome, Request, segment_steps
+from napari_unet_seg.gui.kept_maps import MapCache
+from napari_unet_seg.gui.layers import Source, placement
+from napari_unet_seg.gui.live import Live
+from napari_unet_seg.gui.orders import run_request
+from napari_unet_seg.gui.preferences import map_cache_bytes
+from napari_unet_seg.gui.request import PREPARING, Outcome, segment_steps
 from napari_unet_seg.gui.results import Results
-from napari_unet_seg.gui.status import Activity, StatusPanel
-from napari_unet_seg.gui.theme import style_sheet
-from napari_unet_seg.gui.words import count_words, explain, time_words
+from napari_unet_seg.gui.segment_panel import ADVANCED, BASIC, SegmentPanel
+from napari_unet_seg.gui.standing import Wish, stand
+from napari_unet_seg.gui.status import Activity
+from napari_unet_seg.gui.theme import set_kind
+from napari_unet_seg.gui.words import count_words, explain
 from napari_unet_seg.progress import Progress
-from napari_unet_seg.settings import SegmentSettings
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
     from qtpy.QtGui import QShowEvent
 
-BASIC = ("diameter", "probability", "min_area", "polarity", "exclude_border")
-"""The settings that everybody may need; the others are folded away."""
-ADVANCED = tuple(fields_besides(SegmentSettings, BASIC))
+    from napari_unet_seg.gui.result import Result
+    from napari_unet_seg.settings import SegmentSettings
 
-NOTHING_FOUND = "Lower the probability, set the diameter of your nuclei, or say whether they are bright or dark."
+__all__ = ["ADVANCED", "BASIC", "NOTHING_FOUND", "SegmentWidget"]
+
+OTHERS_FOLLOW = "On this plane; the others follow …"
 
 
-class SegmentWidget(QWidget):
+class SegmentWidget(SegmentPanel):
     """Finds the nuclei of an image layer and adds them as a labels layer.
 
     Parameters
@@ -47,33 +57,53 @@ class SegmentWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         """Build the widget; torch is loaded when it is first seen, beside the window."""
-        super().__init__()
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer)
         self._running: tuple[Image, Source] | None = None
-        self._activity = Activity()
-        self.results = Results(napari_viewer)
-        self._build()
-        self.job = Job(self)
+        self._restoring = self._moved = self._quiet = False
+        self._told: Result | None = None
+        self._cache = MapCache(map_cache_bytes())
+        self._activity, self._round = Activity(), Round()
+        self.results = Results(napari_viewer, self._follow_results)
+        self.job, self.live = Job(self), Live(napari_viewer, self)
+        watch_edits(napari_viewer)
         self._connect()
         self._paint()
-        self._update()
+        self._follow_image()
 
     def segment(self) -> None:
         """Start a run with what the form says; the widget tells what came of it."""
         layer = self.images.layer
-        if layer is None or self._running is not None:
-            return
-        self.status.clear()
+        if layer is not None and self._running is None:
+            self.status.clear()
+            self._round = Round(self.images.every or [(layer, self.images.channel)])
+            self._start_next()
+
+    def _start_next(self) -> None:
+        layer, channel = task = self._round.tasks.pop(0)
         try:
-            request = self._make_request(layer)
+            request = run_request(self, self.results, task, self._round.part(channel), self._cache)
         except UnetSegError as error:
+            self._round.tasks.clear()
             self._show_error(error)
             return
         # Before napari shows its bar, during which it lets events in, such as another click.
         self._running = (layer, request.source)
+        self.live.stop()
         self.status.show_progress(Progress(PREPARING, 0, 0))
         self._activity.start(f"Segmenting {layer.name}")
         self.job.start(segment_steps(request))
+        self._update()
+
+    def restore(self) -> None:
+        """Bring back what the result layer held before the last run; what it holds now can be brought back likewise."""
+        layer = self.images.layer
+        result = self._result()
+        if layer is None or result is None or result.before is None or self._running is not None:
+            return
+        self._running = (layer, replace(result.source, placement=placement(result.labels)))
+        self._restoring = True
+        self.live.stop()
+        self.job.start(restore_steps(result.before, self.results.replaceable(layer)))
         self._update()
 
     def cancel(self) -> None:
@@ -95,92 +125,124 @@ class SegmentWidget(QWidget):
             self._paint()
         elif kind == QEvent.Type.ParentChange and self.parent() is None:
             self.job.cancel()
+            self.live.stop()
+            self.diameter.close()
             self._activity.close()
 
-    def _make_request(self, layer: Image) -> Request:
-        source = read_source(layer, self.images.channel)
-        return Request(source, self.engine.model, self.engine.device, self.form.value(), self.results.replaceable(layer))
-
-    def _build(self) -> None:
-        self.images = ImagePicker(self._viewer, self)
-        self.engine = EnginePicker(self)
-        self.form = SettingsForm(SegmentSettings, self)
-        self.advanced_button = _button("", "flat", "Settings that are rarely needed.", self)
-        self.advanced_button.setCheckable(True)
-        self.reset_button = _button("Reset settings", "flat", "Go back to the settings that suit the model.", self)
-        self.run_button = _button("Segment", "primary", "", self)
-        self.cancel_button = _button("Cancel", "secondary", "Stop after the part that is being computed. Nothing is changed.", self)
-        self.status = StatusPanel(self)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self._make_form())
-        layout.addLayout(buttons)
-        layout.addWidget(self.status)
-        layout.addStretch()
-        self._order_tabs()
-
-    def _order_tabs(self) -> None:
-        """Let the tabulator go from top to bottom, whatever was made first."""
-        rows = self.form.rows
-        editors: list[QWidget] = [self.images.image_box, self.images.channel_box, self.engine.model_box, self.engine.device_box]
-        editors += [rows[name].editor for name in BASIC] + [self.advanced_button, self.reset_button]
-        editors += [rows[name].editor for name in ADVANCED] + [self.run_button, self.cancel_button, self.status.message.copy]
-        for before, after in pairwise(editors):
-            self.setTabOrder(before, after)
-
-    def _make_form(self) -> Panel:
-        """Return the rows in a scrolled area, so that the buttons are in view in however low a window."""
-        layout = QFormLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(5)
-        layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.images.add_rows(layout)
-        self.engine.add_rows(layout)
-        self.form.add_rows(layout, BASIC)
-        folds = QHBoxLayout()
-        folds.addWidget(self.advanced_button, 1)
-        folds.addWidget(self.reset_button)
-        layout.addRow(folds)
-        self.form.add_rows(layout, ADVANCED)
-        return Panel(layout)
+    def _result(self) -> Result | None:
+        """Return the result that is meant: that of the chosen channel, if it has one of its own."""
+        return self.results.of(self.images.layer, part_of(self.images.channel))
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.segment)
         self.cancel_button.clicked.connect(self.cancel)
-        self.advanced_button.toggled.connect(self._fold)
-        self.reset_button.clicked.connect(self.form.reset)
-        for changed in (self.images.changed, self.engine.changed, self.form.changed):
+        self.restore_button.clicked.connect(self.restore)
+        self.reset_button.clicked.connect(self._reset)
+        self.images.changed.connect(self._follow_image)
+        for changed in (self.engine.changed, self.region.changed, self.stack.changed):
             changed.connect(self._update)
-        self.engine.learned.connect(self.form.set_start)
+        self.troubled.connect(self._show_error)
+        self.form.changed.connect(self._follow_form)
+        self.engine.learned.connect(self._learn)
         self.engine.failed.connect(self._show_look_error)
         self.job.progressed.connect(self._show_progress)
         self.job.returned.connect(self._show_result)
         self.job.failed.connect(self._show_error)
         self.job.cancelled.connect(self._show_cancelled)
         self.job.finished.connect(self._finish)
-        self._fold(False)
+        self.live.shown.connect(self._show_live_count)
+        self.live.settled.connect(self._show_settled)
+        self.live.failed.connect(self._show_error)
 
-    def _fold(self, unfolded: bool) -> None:
-        self.advanced_button.setText("▾ Advanced" if unfolded else "▸ Advanced")
-        self.form.set_visible(ADVANCED, unfolded)
-
-    def _paint(self) -> None:
-        sheet = style_sheet(self._viewer.theme)
-        if sheet != self.styleSheet():
-            self.setStyleSheet(sheet)
+    def _wish(self) -> Wish:
+        try:
+            settings: SegmentSettings | None = self.settings(self.images.layer)
+        except (SettingsError, InputError):
+            settings = None
+        return Wish(settings, (self.engine.model, self.engine.device), self.images.channel)
 
     def _update(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
         running, ready = self._running is not None, self.images.layer is not None and bool(self.engine.model)
+        result = self._result()
+        standing = stand(result, self._wish(), self.live.busy)
         self.run_button.setEnabled(ready and not running)
+        self.run_button.setText(standing.button)
+        kind = "primary" if standing.urgent else "secondary"
+        if self.run_button.property("kind") != kind:
+            set_kind(self.run_button, kind)
         self.cancel_button.setEnabled(running)
+        self.restore_button.setVisible(result is not None and result.before is not None)
+        self.restore_button.setEnabled(not running)
         self.reset_button.setVisible(not self.form.is_start)
+        self.enable_live(not standing.locked)
+        for hint, text in ((self.live_hint, standing.hint), (self.pending_hint, "" if running else standing.pending)):
+            hint.setText(text)
+            hint.setVisible(bool(text))
         why = NO_IMAGE if self.images.layer is None else NO_MODEL if not self.engine.model else "Outline the nuclei of this image."
         self.run_button.setToolTip(why)
+
+    def _follow_form(self) -> None:
+        """Let the result follow what needs no network, and say what needs it; after a run, if there is one."""
+        result, settings = self._result(), self._wish().settings
+        self._moved = self._running is not None and not self._quiet
+        if not self._quiet and self._running is None and result is not None and result.live and settings is not None:
+            self.live.follow(result, settings)
+        self._update()
+
+    def _follow_image(self) -> None:
+        layer = self.images.layer
+        with self._quietly():
+            self.show_image(layer)
+        self._follow_results()
+
+    def _follow_results(self) -> None:
+        """Tell of the result of the chosen image, and of no other: not of one whose layer is deleted."""
+        if not isalive(self):  # type: ignore[no-untyped-call]  # the viewer may outlive the window
+            return
+        result = self._result()
+        if self._running is None and result is not self._told:
+            self._tell(result)
+        self._update()
+
+    def _tell(self, result: Result | None) -> None:
+        """Say what a result is."""
+        self._told = result
+        if result is None:
+            self.limits.show_used(())
+            self.status.forget_result()
+        else:
+            self._say(result.outcome, result.source)
+
+    def _say(self, outcome: Outcome, source: Source) -> None:
+        self.limits.show_used(outcome.provenance["limits"])
+        self.status.show_result(*found_words(outcome, source))
+
+    def _show_live_count(self, count: int) -> None:
+        several = self._told is not None and self._told.source.planes > 1
+        self.status.show_result(count_words(count), OTHERS_FOLLOW if several else HOW_TO_SAVE if count else NOTHING_FOUND)
+
+    def _show_settled(self) -> None:
+        self._tell(self._result())
+        self._update()
+
+    def _reset(self) -> None:
+        with self._quietly():
+            self.form.reset()
+        self._follow_form()
+
+    def _learn(self, settings: SegmentSettings) -> None:
+        with self._quietly():
+            self.form.set_start(settings)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Change settings without the result following at once."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
 
     def _show_progress(self, step: Progress) -> None:
         if self.cancel_button.isEnabled():
@@ -191,18 +253,24 @@ class SegmentWidget(QWidget):
         if self._running is None:
             return
         layer, source = self._running
+        if not self._restoring:
+            source = replace(source, placement=on_grid(source.placement, outcome.provenance.get("grid")))
         try:
             self.results.deliver(layer, source, outcome)
         except (MemoryError, RuntimeError, OSError, ValueError, TypeError) as error:  # napari could not show it
             self._show_error(error)
             return
-        words = count_words(outcome.count, source.planes)
-        detail = f"Found in {source.name} in {time_words(outcome.seconds)}. To save them: File › Save Selected Layers."
-        if not outcome.count:
-            detail = NOTHING_FOUND
-        self.status.show_result(words, detail)
+        if self._restoring:
+            with self._quietly():
+                self.form.set_value(outcome.settings)
+        self._told = self._result()
+        self._say(outcome, source)
+        self._round.add(outcome, source)
+        if self._round.several and not self._round.tasks:
+            self.status.show_result(*self._round.words())
 
     def _show_error(self, error: BaseException) -> None:
+        self._round.tasks.clear()
         self.status.show_error(error)
         if not isinstance(error, UnetSegError) or not self.isVisible():
             show_error(explain(error))
@@ -212,16 +280,14 @@ class SegmentWidget(QWidget):
             self._show_error(error)
 
     def _show_cancelled(self) -> None:
+        self._round.tasks.clear()
         self.status.show_result("Cancelled", "Nothing was changed.")
 
     def _finish(self) -> None:
-        self._running = None
+        self._running, self._restoring = None, False
         self._activity.close()
         self._update()
-
-
-def _button(text: str, kind: str, tip: str, parent: QWidget) -> QPushButton:
-    button = QPushButton(text, parent)
-    button.setProperty("kind", kind)
-    button.setToolTip(tip)
-    return button
+        if self._round.tasks:
+            self._start_next()
+        elif self._moved:
+            self._follow_form()

@@ -33,11 +33,14 @@ class StatusPanel(QWidget):
     ----------
     parent : QWidget
         Its owner.
+    unit : str
+        What the steps of a run are called; empty when they are none that a user would count.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, unit: str = "tiles") -> None:
         """Start with nothing to say."""
         super().__init__(parent)
+        self._unit = unit
         self.bar, self.result, self.detail, self.message = QProgressBar(self), QLabel(self), Hint(self), Message(self)
         self.bar.setTextVisible(False)  # the words are below it, where there is room for them
         self.result.setProperty("kind", "result")
@@ -66,16 +69,16 @@ class StatusPanel(QWidget):
         """
         self.bar.setRange(0, step.total or 1)
         self.bar.setValue(step.done)
-        finishing = 0 < step.total == step.done
-        part = f"{step.stage}: {step.done:,} of {step.total:,} tiles"
+        finishing = 0 < step.total == step.done and self._unit == "tiles"
+        part = f"{step.stage}: {step.done:,} of {step.total:,} {self._unit}"
         self._show(self.bar, self.detail)
-        self.detail.setText(part if step.total and not finishing else f"{FINISHING if finishing else step.stage} …")
+        self.detail.setText(part if step.total and self._unit and not finishing else f"{FINISHING if finishing else step.stage} …")
         if step.notice:
             self.message.show_text(step.notice, "notice")
 
     def show_cancelling(self) -> None:
         """Say that the run ends as soon as it can."""
-        self.detail.setText(f"{CANCELLING} …")
+        self.detail.setText(f"{CANCELLING if self._unit == 'tiles' else 'Stopping'} …")
 
     def show_result(self, headline: str, detail: str = "") -> None:
         """Say what came out; a notice of the run stays."""
@@ -83,6 +86,11 @@ class StatusPanel(QWidget):
         self.result.setText(headline)
         self._show(self.result, self.detail)
         self.detail.setText(detail)
+
+    def forget_result(self) -> None:
+        """Say nothing of a result any more; a message stays."""
+        self.result.hide()
+        self.detail.hide()
 
     def show_error(self, error: BaseException) -> None:
         """Say what went wrong, in one sentence; its copy has the traceback too."""

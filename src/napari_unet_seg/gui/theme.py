@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 _SHEET = """
 QLabel[kind="hint"] {{ padding: 0px 2px; color: {faint}; font-size: {small}pt; }}
 QLabel[kind="result"] {{ font-size: {large}pt; font-weight: bold; }}
+QPlainTextEdit[kind="command"] {{ background-color: {foreground}; border-radius: 2px; padding: 4px; }}
+QLabel[kind="headline"] {{ font-weight: bold; }}
 QPushButton[kind="primary"] {{ background-color: {current}; font-weight: bold; padding: 6px; }}
 QPushButton[kind="primary"]:hover {{ background-color: {hover}; }}
 QPushButton[kind="primary"]:disabled {{ background-color: {foreground}; border: 1px solid {primary}; color: {faint}; padding: 5px; }}
 QPushButton[kind="secondary"] {{ padding: 6px; }}
 QPushButton[kind="secondary"]:disabled {{ background-color: {foreground}; color: {faint}; padding: 5px; }}
+QPushButton[kind="tool"] {{ padding: 6px 2px; }}
+QPushButton[kind="tool"]:checked {{ background-color: {current}; }}
+QPushButton[kind="tool"]:disabled {{ background-color: {foreground}; color: {faint}; }}
+QPushButton[kind="link"] {{ background-color: transparent; text-decoration: underline; padding: 0px 2px; font-size: {small}pt; }}
+QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus {{ background-color: {foreground}; }}
 QPushButton[kind="flat"] {{ background-color: transparent; text-align: left; padding: 3px 0px; color: {text}; }}
 QPushButton[kind="flat"]:hover {{ color: {text}; background-color: {foreground}; }}
 QPushButton[kind="flat"]:focus {{ background-color: {foreground}; }}
@@ -28,6 +35,11 @@ QFrame#message[kind="error"] {{ border-left-color: {error}; }}
 QFrame#message[kind="notice"] {{ border-left-color: {warning}; }}
 QFrame#message QLabel {{ background-color: transparent; font-size: {small}pt; }}
 QScrollArea, QScrollArea > QWidget, QWidget#rows {{ border: none; padding: 0px; }}
+QTableView {{ alternate-background-color: {foreground}; selection-background-color: {current}; selection-color: {text}; }}
+QTableView::item:selected {{ background-color: {current}; }}
+QListWidget {{ padding: 2px; }}
+QAbstractSpinBox[kind="narrow"] {{ min-width: 30px; padding: 1px 2px; }}
+QPushButton[kind="unit"] {{ padding: 3px 0px; }}
 QProgressBar {{ max-height: 8px; }}
 """
 

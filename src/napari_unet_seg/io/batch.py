@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from napari_unet_seg.errors import InputError, WriteError
 from napari_unet_seg.io.failures import FAILURES, explain, noted
 from napari_unet_seg.io.inputs import drop_suffix
-from napari_unet_seg.io.quantities import Wishes
+from napari_unet_seg.io.quantities import Quantity, Wishes, ring_in_pixels
 from napari_unet_seg.io.remarks import describe
-from napari_unet_seg.io.summary import Outcome, Summary, refuse_old
+from napari_unet_seg.io.summary import Outcome, Summary, old_tables, refuse_old
 from napari_unet_seg.progress import Progress, Steps, relay
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Plan:
     channel : str
         Name or number of the channel that shows nuclei; empty to find it by its name.
     measure : tuple of str
-        Names or numbers of the channels whose intensities are measured.
+        Names or numbers of the channels whose intensities are measured; "all" stands for every one.
+    ring : Quantity or None
+        Width of a ring around each nucleus in which the channels are measured too; None for no ring.
     wishes : Wishes
         Settings; the model's own stand for the rest.
     overwrite : bool
@@ -70,6 +72,7 @@ class Plan:
     formats: tuple[str, ...] = ("tiff", "csv")
     channel: str = ""
     measure: tuple[str, ...] = ()
+    ring: Quantity | None = None
     wishes: Wishes = field(default_factory=Wishes)
     overwrite: bool = False
     summary: bool = False
@@ -121,6 +124,8 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     choose_device(device)
     plan.wishes.check(loaded.defaults)
     make_folder(plan.output)
+    if not plan.summary and (old := old_tables(plan.output)):
+        yield Progress(STAGE, 0, len(plan.sources), notice=f"{old} are of an earlier run over a folder, and stay as they are.")
     with closing(Summary(plan.output)) as summary:
         return (yield from _each(plan, loaded, device, summary))
 
@@ -161,6 +166,8 @@ def _check(plan: Plan) -> None:
     unknown = [name for name in plan.formats if name not in FORMATS]
     if unknown or not plan.formats:
         raise InputError(f"{(unknown or [''])[0]!r} is no format; use one or more of {', '.join(FORMATS)}.")
+    if plan.ring is not None and not plan.measure:
+        raise InputError("A ring is measured in channels, and none is named; name them (--measure), or leave the ring out.")
     if plan.summary and not plan.overwrite:
         refuse_old(plan.output)
 
@@ -202,6 +209,7 @@ class _Image:
         from napari_unet_seg.core.segment import iter_segment
         from napari_unet_seg.io.channels import choice_notice, measured_channels, nuclear_channel
         from napari_unet_seg.io.image import open_image
+        from napari_unet_seg.io.projection import maximum_projection
 
         self._refuse_existing()
         image = open_image(self.source.path)
@@ -213,10 +221,13 @@ class _Image:
         channel = nuclear_channel(image, self.plan.channel)
         if notice := choice_notice(image, self.plan.channel, channel):
             self.warnings.append(notice)
-        measured = measured_channels(image, self.plan.measure)  # a wrong name is told before the network runs
+        flat = maximum_projection(image) if settings.stack == "maximum" else image
+        measured = measured_channels(flat, self.plan.measure, self.warnings)  # a wrong name is told before the network runs
+        ring_in_pixels(self.plan.ring, image.scale)
         steps = iter_segment(image.data, model, device, image.axes, channel, settings)
         result = yield from relay(steps, self._noted)
-        return image, self._completed(image, result, measured)
+        full = result.full(flat.levels[0].shape[flat.axes.index("Y") :][:2])
+        return flat, self._completed(flat, full, measured)
 
     def _noted(self, progress: Progress) -> Progress:
         """Keep the notices of the engine for the table of images."""
@@ -235,7 +246,8 @@ class _Image:
 
         features = result.features
         if measured:
-            features = features.merge(measure_intensities(result.labels, measured), on="label", validate="1:1")
+            intensities = measure_intensities(result.labels, measured, ring_in_pixels(self.plan.ring, image.scale))
+            features = features.merge(intensities, on="label", validate="1:1")
         if "Y" in image.scale and "X" in image.scale:
             features = add_physical(features, (image.scale["Y"], image.scale["X"]))
         provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}

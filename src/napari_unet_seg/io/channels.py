@@ -17,6 +17,8 @@ _NUCLEAR = re.compile(
 _NOT_NUCLEAR = re.compile(r"(?<![a-z])(non|peri|pores?|envelope|membranes?)(?![a-z])")
 """Words that say that something else than the whole nucleus shows."""
 _COLOURS = ("red", "green", "blue")
+ALL = "all"
+"""Stands for every channel."""
 
 
 def nuclear_channel(image: ImageFile, wanted: str = "") -> int | None:
@@ -78,7 +80,7 @@ def choice_notice(image: ImageFile, wanted: str, channel: int | None) -> str:
     return f"Channel {channel} ({image.channel_names[channel]}) is taken for the nuclei by its name; --channel chooses another."
 
 
-def measured_channels(image: ImageFile, wanted: tuple[str, ...]) -> dict[str, Any]:
+def measured_channels(image: ImageFile, wanted: tuple[str, ...], lacking: list[str] | None = None) -> dict[str, Any]:
     """Take the channels to measure, as arrays of the labels' shape.
 
     Parameters
@@ -86,7 +88,10 @@ def measured_channels(image: ImageFile, wanted: tuple[str, ...]) -> dict[str, An
     image : ImageFile
         Its largest level is taken.
     wanted : tuple of str
-        Names or numbers; of a colour image, red, green and blue.
+        Names or numbers; of a colour image, red, green and blue. "all" stands for every channel, unless one is called so.
+    lacking : list of str, optional
+        Where a sentence goes on each name or number that a colour image has not: among images of many channels there may be one whose
+        nuclei are wanted all the same. Without it, such a name is an error.
 
     Returns
     -------
@@ -98,7 +103,21 @@ def measured_channels(image: ImageFile, wanted: tuple[str, ...]) -> dict[str, An
     InputError
         If there is no such channel.
     """
-    return {name: array for name, array in (_take(image, item) for item in wanted)}
+    if lacking is not None and "S" in image.axes:
+        unknown = [item for item in wanted if item.lower() not in (*_COLOURS, ALL)]
+        lacking += [f"{item!r} is not measured, since this is a colour image; it has red, green and blue." for item in unknown]
+        wanted = tuple(item for item in wanted if item not in unknown)
+    return {name: array for name, array in (_take(image, item) for item in _expanded(image, wanted))}
+
+
+def _expanded(image: ImageFile, wanted: tuple[str, ...]) -> list[str]:
+    """Put every channel in the place of "all"."""
+    if "S" in image.axes and "C" not in image.axes:
+        every = list(_COLOURS)
+    else:
+        every = [f"{number}:{name}" if name else str(number) for number, name in enumerate(image.channel_names)]
+    called_so = any(name.lower() == ALL for name in image.channel_names)
+    return [one for item in wanted for one in (every if item.lower() == ALL and not called_so else [item])]
 
 
 def _take(image: ImageFile, wanted: str) -> tuple[str, Any]:
@@ -109,6 +128,8 @@ def _take(image: ImageFile, wanted: str) -> tuple[str, Any]:
         return wanted.lower(), array[..., _COLOURS.index(wanted.lower())]
     number = _find(image, wanted)
     name = image.channel_names[number] or str(number)
+    if image.channel_names.count(name) > 1:  # each keeps columns of its own
+        name = f"{number}:{name}"
     if image.channel_axis is None:
         return name, array
     return name, array[(slice(None),) * image.channel_axis + (number,)]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROVENANCE_KEY = "napari_unet_seg"
 """Under this name files, and the metadata of napari layers, hold what made the labels."""
+EDITED_KEY = "edited"
+"""Under this name the provenance says, with True, that somebody has corrected the labels since they were made."""
 
 _STACK_AXES = "ZTC"  # in this order an axis without a meaning takes the first that is free, as ImageJ takes pages for slices
 _BAND_PIXELS = 2**22

@@ -12,7 +12,7 @@ reasons, from the sources of napari 0.9 and npe2 0.10:
 - "Remember this choice" in that dialog stores the last suffix alone, ``*.tif``. Remembered for us, it would make napari warn at every
   other TIFF that our plugin cannot be found.
 - Patterns do not apply to folders: a reader that accepts directories is a candidate for every folder, and the dialog comes for each.
-  So ``accepts_directories`` is false, and OME-Zarr folders are opened through the plugin's own command.
+  So ``accepts_directories`` is false, and OME-Zarr folders and folders of images with labels are opened through the plugin's own commands.
 - A reader that returns None is no way out: candidates are counted by pattern, before our function is called.
 - What decides without a question is a preference (`settings.plugins.extension2reader`). `prefer_own_reader`, which the manifest names as
   ``on_activate``, adds one for our own patterns where there is none yet, when the plugin is first used: our labels then come back as
@@ -29,8 +29,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet_seg.errors import ReadError
+from napari_unet_seg.io.folder_layers import iter_folder
+from napari_unet_seg.io.folders import is_annotated
 from napari_unet_seg.io.image import ImageFile, open_image
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
+from napari_unet_seg.progress import drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +64,9 @@ _COLORMAPS = {
 }
 """Names under which napari knows these colours; it shows others by their number."""
 
+FILE_KEY = "napari_unet_seg_file"
+"""Metadata of a layer: of which file, and which of its channels, it is."""
+
 _TWO, _MANY = ("magenta", "green"), ("cyan", "magenta", "yellow", "blue", "green", "red")
 """What napari itself gives to channels without a colour."""
 
@@ -89,19 +95,27 @@ def read_layers(path: str | Path) -> list[LayerTuple]:
     Parameters
     ----------
     path : str or Path
-        Anything that `open_image` opens.
+        Anything that `open_image` opens, or a folder of images with labels in one of the layouts of `napari_unet_seg.io.folders`.
 
     Returns
     -------
     list of (data, dict, str)
-        An image layer a channel (colours are one layer), or a Labels layer. `metadata` holds ``"axes"``, the letters of the layer's
-        dimensions; ``"channel"``, its name in the file; and, of our own labels, their provenance under ``"napari_unet_seg"``.
+        An image layer a channel (colours are one layer), or a Labels layer; both for each size of image of a folder. `metadata` holds
+        ``"axes"``, the letters of the layer's dimensions; ``"channel"``, its name in the file; where it comes from (`FILE_KEY`); and, of
+        our own labels, their provenance under ``"napari_unet_seg"``.
 
     Raises
     ------
     ReadError
         If the file cannot be read.
+    InputError
+        If images and labels of a folder do not fit.
     """
+    if is_annotated(Path(path)):
+        folder = drain(iter_folder(Path(path)))
+        if folder.notice:
+            _show(folder.notice)
+        return folder.layers
     image = open_image(path)
     if image.notice:
         _show(image.notice)
@@ -187,7 +201,7 @@ def _stack(layers: list[LayerTuple]) -> LayerTuple:
             "scale": (1.0, *options["scale"]),
             "units": ("pixel", *options["units"]),
             "axis_labels": axis_labels(axes),
-            "metadata": options["metadata"] | {"axes": axes},
+            "metadata": {name: value for name, value in options["metadata"].items() if name != FILE_KEY} | {"axes": axes},
         },
         kind,
     )
@@ -204,7 +218,7 @@ def _layer(image: ImageFile, channel: int) -> LayerTuple:
         "units": tuple(_unit(axis, image.scale) for axis in dims),
         "axis_labels": axis_labels(axes),
         "multiscale": len(levels) > 1,
-        "metadata": {"axes": axes, "channel": name},
+        "metadata": {"axes": axes, "channel": name, FILE_KEY: file_record(image, channel)},
     }
     data = levels if len(levels) > 1 else levels[0]
     if image.is_labels:
@@ -215,6 +229,23 @@ def _layer(image: ImageFile, channel: int) -> LayerTuple:
     if not options["rgb"]:
         options |= _shown(image, channel)
     return data, options, "image"
+
+
+def file_record(image: ImageFile, channel: int) -> dict[str, Any]:
+    """Return what a layer keeps of its file, so that a run can be written down as a command: path, axes and number of the channel.
+
+    Parameters
+    ----------
+    image : ImageFile
+    channel : int
+        Which of its channels the layer shows.
+
+    Returns
+    -------
+    dict
+        ``path`` (absolute), ``axes`` of the file, and ``channel``, None when there is nothing to choose.
+    """
+    return {"path": str(image.path.absolute()), "axes": image.axes, "channel": channel if image.channel_axis is not None else None}
 
 
 def _channel(level: Any, axis: int | None, channel: int) -> Any:

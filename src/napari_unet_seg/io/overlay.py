@@ -22,6 +22,8 @@ LARGEST_EDGE = 2048
 """Pixels of the longer edge of an overlay; what is larger is shrunk."""
 _DARKEST, _BRIGHTEST = 1.0, 99.8
 """Percentiles of the intensities that are drawn black and white."""
+_SHARE, _ROOM, _THICKEST = 512, 5, 4
+"""Outlines are this share of a picture wide, at most this share of a nucleus, and at most so many pixels."""
 
 
 def draw_overlay(image: ImageFile, labels: Any, channel: int | None = None, edge: int = LARGEST_EDGE) -> Picture:
@@ -41,13 +43,15 @@ def draw_overlay(image: ImageFile, labels: Any, channel: int | None = None, edge
     Returns
     -------
     ndarray of uint8, shape (Y, X, 3)
-        Red, green, blue. Outlines are one pixel wide and lie inside the nuclei.
+        Red, green, blue. Outlines lie inside the nuclei; they are a pixel wide, and up to four in large pictures, where one would vanish on
+        a screen, as far as the nuclei have room for it.
     """
     plane, height = _middle_plane(image, channel, edge)
     step = max(1, -(-max(plane.shape[:2]) // edge))
     picture = _to_screen(_shrink(plane, step))
     flat = labels[tuple(size // 2 for size in labels.shape[:-2])]
-    picture[_outlines(_sample(flat, picture.shape[:2], step * height))] = ON_DARK if np.median(picture) < 128 else ON_BRIGHT
+    small = _sample(flat, picture.shape[:2], step * height)
+    picture[_outlines(small, _width(small))] = ON_DARK if np.median(picture) < 128 else ON_BRIGHT
     return picture
 
 
@@ -112,7 +116,24 @@ def _sample(labels: Any, shape: tuple[int, ...], step: float) -> npt.NDArray[Any
     return np.asarray(np.asarray(labels)[np.ix_(rows, columns)])
 
 
-def _outlines(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _width(labels: npt.NDArray[Any]) -> int:
+    """Choose how wide outlines are drawn: a 512th of the picture, and no more than a fifth of a typical nucleus."""
+    _, area = np.unique(labels[labels > 0], return_counts=True)
+    diameter = 2 * float(np.sqrt(np.median(area) / np.pi)) if area.size else 0.0
+    return int(np.clip(min(max(labels.shape) // _SHARE, diameter / _ROOM), 1, _THICKEST))
+
+
+def _outlines(labels: npt.NDArray[Any], width: int) -> npt.NDArray[np.bool_]:
+    """Return the pixels of nuclei that are nearer than `width` to another nucleus or the ground."""
+    outlines = _edge(labels)
+    inner = labels
+    for _ in range(width - 1):
+        inner = np.where(outlines, 0, inner)
+        outlines |= _edge(inner)
+    return outlines
+
+
+def _edge(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Return the pixels of nuclei beside which another nucleus or the ground lies."""
     edge = np.zeros(labels.shape, bool)
     for axis in (0, 1):

@@ -142,6 +142,32 @@ class Wishes:
         Wishes(self.values, pixels).settings(defaults, {})
 
 
+def ring_in_pixels(ring: Quantity | None, scale: Mapping[str, float]) -> float:
+    """Return how wide the ring around each nucleus is on one image.
+
+    Parameters
+    ----------
+    ring : Quantity or None
+        None for no ring.
+    scale : mapping of str to float
+        Micrometres per pixel along ``Y`` and ``X``, as far as known.
+
+    Returns
+    -------
+    float
+        In pixels; 0 for no ring.
+
+    Raises
+    ------
+    SettingsError
+        If it is in micrometres and the pixel size is not known, or it is narrower than a pixel.
+    """
+    pixels = 0.0 if ring is None else _in_pixels("ring", ring, scale)
+    if ring is not None and pixels < 1:
+        raise SettingsError(f"The ring would be {pixels:.2g} px wide; make it 1 px or more.")
+    return pixels
+
+
 def _in_pixels(name: str, size: Quantity, scale: Mapping[str, float]) -> float:
     pixels = size.value / _unit(name, scale) if size.physical else size.value
     if name == "min_area":
@@ -157,4 +183,4 @@ def _unit(name: str, scale: Mapping[str, float]) -> float:
         what = name.replace("_", " ")
         raise SettingsError(f"The {what} is given in micrometres, but the image does not tell its pixel size; give it in pixels.")
     area = scale["Y"] * scale["X"]
-    return math.sqrt(area) if name == "diameter" else area
+    return math.sqrt(area) if name in ("diameter", "ring") else area

@@ -78,9 +78,10 @@ class Outcome:
     @property
     def found(self) -> str:
         """How many nuclei there are, in words; one that shows in several planes of a stack is counted in each."""
+        count = self.nuclei or 0
         if self.planes == 1:
-            return f"{self.nuclei or 0:,} nuclei"
-        return f"{self.nuclei or 0:,} outlines in {self.planes} planes"
+            return f"{count:,} {'nucleus' if count == 1 else 'nuclei'}"
+        return f"{count:,} {'outline' if count == 1 else 'outlines'} in {self.planes} planes"
 
     def row(self) -> dict[str, Any]:
         """Return the image's row of the table of images; no times, so that equal runs give equal files."""
@@ -199,6 +200,24 @@ class Summary:
         for _ in range(self._spooled):
             yield pickle.load(reader)
         reader.detach()  # else the reader would close the file
+
+
+def old_tables(folder: Path) -> str:
+    """Name the tables of an earlier run over many images that a folder holds.
+
+    A run over one image leaves them alone: their rows on other images are still true, and a table must not change by halves.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    str
+        Their names and the folder; empty when there is none.
+    """
+    found = [name for name in (NUCLEI, IMAGES) if (folder / name).exists()]
+    return f"{' and '.join(found)} in {folder}" if found else ""
 
 
 def refuse_old(folder: Path) -> None:

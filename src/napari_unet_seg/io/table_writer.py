@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.intensities import is_intensity
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.io.atomic import atomic_path
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 _COMPARED = ("area", "centroid_y", "centroid_x")
 """A table with these is taken for one of `napari_unet_seg.core.measure`; what they mean in others is not known."""
-
-_PIXEL_VALUES = ("mean_", "median_", "min_", "max_", "sum_", "std_")
-"""How columns of intensities begin, which are not known of pixels that were painted since."""
 
 
 def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> None:
@@ -47,8 +45,9 @@ def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> No
         If the system refuses to write.
     """
     table = labels_table(open_labels(labels, info), info)
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    # Opened here: given a path, pandas raises an error of its own for a folder that is not there, without the reason in it.
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table.to_csv(file, index=False, lineterminator="\n")
 
 
 def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:
@@ -129,7 +128,7 @@ def _agree(features: pd.DataFrame, pixels: pd.DataFrame, planes: list[str]) -> A
 
 def _follows_pixels(name: str) -> bool:
     """Whether a column depends on which pixels a nucleus has: what it says of others is not true of these."""
-    return name == "score" or name.startswith(_PIXEL_VALUES) or name.endswith(("_um", "_um2"))
+    return name == "score" or is_intensity(name) or name.endswith(("_um", "_um2"))
 
 
 def _measured_again(array: Any, info: LabelsInfo, stale: pd.DataFrame, planes: list[str]) -> pd.DataFrame:

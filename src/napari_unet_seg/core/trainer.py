@@ -1,0 +1,190 @@
+"""One training: a network, the average of its weights, and steps that bring both on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_unet_seg.core.data import Batch, Sample, whole_patch
+from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
+from napari_unet_seg.core.losses import loss_terms
+from napari_unet_seg.core.optimizer import AdamW
+from napari_unet_seg.core.sampler import PatchSampler
+from napari_unet_seg.core.unet import UNet, activate
+from napari_unet_seg.errors import OutOfMemoryError
+
+if TYPE_CHECKING:
+    from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.settings import TrainSettings
+
+LONGEST_GRADIENT = 5.0
+"""Norm to which gradients are cut."""
+
+
+class Trainer:
+    """The network that learns, and the running average of its weights that becomes the model.
+
+    Parameters
+    ----------
+    start : Model
+        Where training starts; it is not changed.
+    samples : sequence of Sample
+        What teaches.
+    settings : TrainSettings
+        With everything automatic decided (`TrainSettings.for_base`).
+    """
+
+    def __init__(self, start: Model, samples: Sequence[Sample], settings: TrainSettings) -> None:
+        """Copy the network to the device."""
+        self.settings = settings
+        self.start = start
+        self.batch = settings.batch
+        self.device = choose_device(settings.device).name
+        self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=_uses_bfloat16(self.device, settings.precision))
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.sampler = PatchSampler(samples, settings, self.generator)
+        with compute_errors("Starting the training"):
+            self.network = copy.deepcopy(start.network).to(self.device).train()
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
+            self.average = copy.deepcopy(start.network).to(self.device).eval()
+        if settings.freeze:
+            _freeze_statistics(self.network)
+        self.optimizer = AdamW(self.network.parameters(), settings.weight_decay)
+
+    def step(self, rate: float) -> tuple[dict[str, float], str]:
+        """Do one step, with fewer patches when memory runs out.
+
+        Parameters
+        ----------
+        rate : float
+            Learning rate.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss`` and its terms.
+        str
+            A sentence for the user when the batch had to be made smaller, else empty.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If memory runs out with one patch a step.
+        ComputeError
+            If torch fails for another reason.
+        """
+        notice = ""
+        while True:
+            try:
+                with compute_errors("Training"):
+                    return self._step(rate), notice
+            except OutOfMemoryError as error:
+                if self.batch == 1:
+                    raise OutOfMemoryError(
+                        f"Memory ran out with one patch of {self.settings.patch} px a step; use smaller patches, or close other programs."
+                    ) from error
+            notice = self._halve()
+
+    def look(self, window: Sample, network: UNet | None = None) -> tuple[float, npt.NDArray[Any] | None]:
+        """Compute loss and maps of a window.
+
+        Parameters
+        ----------
+        window : Sample
+            At most a patch large.
+        network : UNet, optional
+            On the training's device; the average if not given.
+
+        Returns
+        -------
+        float
+        ndarray of float16, shape (C, Y, X), or None
+            None when the network predicts no distance, from which nuclei could be told apart.
+        """
+        network = self.average if network is None else network
+        with compute_errors("Validating"), torch.inference_mode():
+            batch = whole_patch(window, self.settings).to(self.device)
+            logits = self._logits(network, batch)
+            loss = sum(float(term) for term in loss_terms(logits, batch, network.settings, self.settings).values())
+            if not network.settings.distance:
+                return loss, None
+            maps = activate(logits, network.settings)[0].half().cpu().numpy()
+        height, width = window.labels.shape
+        top, left = (self.settings.patch - height) // 2, (self.settings.patch - width) // 2
+        return loss, maps[:, top : top + height, left : left + width]
+
+    def base(self) -> UNet:
+        """Return the network that training started from, on the device."""
+        return copy.deepcopy(self.start.network).to(self.device).eval()
+
+    def weights(self, network: UNet | None = None) -> dict[str, Tensor]:
+        """Return a copy of a network's weights, of the average's if none is given, on the CPU."""
+        state = (self.average if network is None else network).state_dict()
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all tensors that decide how training goes on."""
+        networks = {"network": self.network, "average": self.average}
+        state = {f"{kind}.{name}": tensor for kind, network in networks.items() for name, tensor in network.state_dict().items()}
+        state |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        return state | {"generator": self.generator.get_state()}
+
+    def load(self, state: dict[str, Tensor], steps: int) -> None:
+        """Go on from what `state` returned after so many steps."""
+        self.generator.set_state(state["generator"])
+        for kind, network in (("network", self.network), ("average", self.average)):
+            network.load_state_dict(_under(f"{kind}.", state))  # copies into what is there, and so keeps its layout in memory
+        self.optimizer.load(_under("optimizer.", state), steps)
+
+    def _step(self, rate: float) -> dict[str, float]:
+        batch = self.sampler.batch(self.batch).to(self.device)
+        terms = loss_terms(self._logits(self.network, batch), batch, self.network.settings, self.settings)
+        loss = torch.stack(list(terms.values())).sum()
+        self.optimizer.clear()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+        self.optimizer.step(rate)
+        self._update_average()
+        return {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+
+    def _logits(self, network: UNet, batch: Batch) -> Tensor:
+        with self.autocast:
+            logits: Tensor = network(batch.image.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    def _update_average(self) -> None:
+        steps = self.optimizer.steps
+        decay = min(self.settings.average, steps / (steps + 10))  # a long memory must not keep the first, random weights
+        state = self.network.state_dict()
+        with torch.no_grad():
+            for name, averaged in self.average.state_dict().items():
+                averaged.lerp_(state[name], 1 - decay) if averaged.is_floating_point() else averaged.copy_(state[name])
+
+    def _halve(self) -> str:
+        old, self.batch = self.batch, self.batch // 2
+        self.optimizer.clear()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        return f"Memory ran out: going on with {self.batch} patches a step instead of {old}."
+
+
+def _freeze_statistics(network: UNet) -> None:
+    """Let BatchNorm use the statistics that it has; what it learned to do with them is still taught."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def _uses_bfloat16(device: str, precision: str) -> bool:
+    if precision != "auto":
+        return precision == "bfloat16"
+    return choose_dtype(device) == torch.bfloat16
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -1,0 +1,207 @@
+"""A result with other settings as a generator, from the maps it was decoded from. No Qt and no thread, so that tests can drain it."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet_seg.errors import InputError
+from napari_unet_seg.gui.request import Content, Outcome, plane_digest
+from napari_unet_seg.progress import Progress, Steps
+from napari_unet_seg.settings import DECODING, SegmentSettings
+
+if TYPE_CHECKING:
+    from napari_unet_seg.core.instances import Decoding
+    from napari_unet_seg.gui.kept_maps import Index, KeptMaps, Maps
+    from napari_unet_seg.gui.layers import Source
+
+STAGE = "Following the sliders"
+GONE = "The maps behind this result were let go to save memory; press Segment to use other settings."
+
+
+def decoding_of(made: SegmentSettings, wanted: SegmentSettings) -> SegmentSettings:
+    """Return the settings that made a result, but for those that need no network, which are as wanted."""
+    return replace(made, **{name: getattr(wanted, name) for name in DECODING})
+
+
+@dataclass(frozen=True)
+class ShownPlane:
+    """The visible plane with new settings.
+
+    Parameters
+    ----------
+    index : tuple of int
+        Along the leading axes of the layer.
+    labels : ndarray of int32, shape (Y, X)
+        As the layer shows them; in a stack the final numbers come with the other planes.
+    digest : bytes
+        Of `labels`.
+    before : bytes
+        Of what the layer held there.
+    decoded : ndarray of int32, shape (Y, X)
+        Numbered from 1.
+    settings : SegmentSettings
+        What they were decoded with.
+    """
+
+    index: Index
+    labels: npt.NDArray[np.int32]
+    digest: bytes
+    before: bytes
+    decoded: npt.NDArray[np.int32]
+    settings: SegmentSettings
+
+
+class Decoder:
+    """Decodes one plane again and again; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        """Start without a plane."""
+        self._maps: weakref.ref[Maps] | None = None
+        self._decoding: Decoding | None = None
+
+    def decode(self, maps: Maps, settings: SegmentSettings) -> npt.NDArray[np.int32]:
+        """Return the labels of a plane; quicker when it is the plane of the last time."""
+        from napari_unet_seg.core.instances import Decoding
+
+        if self._decoding is None or self._maps is None or self._maps() is not maps:
+            self._maps, self._decoding = weakref.ref(maps), Decoding(maps)
+        return self._decoding.labels(settings)
+
+    def forget(self) -> None:
+        """Let the plane go."""
+        self._maps = self._decoding = None
+
+
+def show_steps(present: npt.NDArray[Any], where: tuple[KeptMaps, Index], settings: SegmentSettings, decoder: Decoder) -> Steps[ShownPlane]:
+    """Decode one plane.
+
+    Parameters
+    ----------
+    present : ndarray of int32, shape (Y, X)
+        What the layer holds there.
+    where : tuple
+        The maps, and the index of the plane in the layer.
+    settings : SegmentSettings
+    decoder : Decoder
+
+    Yields
+    ------
+    Progress
+        Once.
+
+    Returns
+    -------
+    ShownPlane
+
+    Raises
+    ------
+    InputError
+        If the maps were let go.
+    """
+    yield Progress(STAGE, 0, 0)
+    kept, index = where
+    maps = kept.plane(index)
+    if maps is None:
+        raise InputError(GONE)
+    decoded = decoder.decode(maps, settings)
+    numbers = present[present > 0] if index else present[:0]
+    first = int(numbers.min()) - 1 if numbers.size else 0  # as far as known: how many nuclei the planes before have follows
+    labels = np.where(decoded, decoded + np.int32(first), 0) if first else decoded
+    return ShownPlane(index, labels.copy(), plane_digest(labels), plane_digest(present), decoded, settings)
+
+
+def restore_steps(before: Outcome, present: Content | None) -> Steps[Outcome]:
+    """Prepare to bring back what a layer held before.
+
+    Parameters
+    ----------
+    before : Outcome
+    present : Content or None
+        What the layer holds that may be replaced.
+
+    Yields
+    ------
+    Progress
+        Once.
+
+    Returns
+    -------
+    Outcome
+        `before`, with the fingerprint of what would be replaced.
+    """
+    yield Progress("Restoring", 0, 0)
+    return replace(before, previous=present.fingerprint() if present else None)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A result, and what it shall become.
+
+    Parameters
+    ----------
+    made : Outcome
+        The result as it was made.
+    source : Source
+        Of which image.
+    present : Content
+        What the layer holds now.
+    settings : SegmentSettings
+        What it shall be made with.
+    micrometres : tuple of float or None
+        Size of a pixel (Y, X), when it is known.
+    """
+
+    made: Outcome
+    source: Source
+    present: Content
+    settings: SegmentSettings
+    micrometres: tuple[float, float] | None
+
+
+def settle_steps(task: Settlement, known: ShownPlane | None = None) -> Steps[Outcome]:
+    """Decode and measure a whole result.
+
+    Parameters
+    ----------
+    task : Settlement
+    known : ShownPlane or None
+        A plane that is decoded with these settings already.
+
+    Yields
+    ------
+    Progress
+        After each plane.
+
+    Returns
+    -------
+    Outcome
+        Its `previous` is the fingerprint of what the layer holds.
+
+    Raises
+    ------
+    InputError
+        If maps were let go.
+    """
+    yield Progress(STAGE, 0, 0)
+    from napari_unet_seg.core.measure import add_physical
+    from napari_unet_seg.core.redecode import MapStack, iter_redecode
+    from napari_unet_seg.core.score import CARD_KEY, as_knots
+
+    kept = task.made.maps
+    if kept is None:
+        raise InputError(GONE)
+    decoded = {} if known is None else {kept.in_engine(known.index): known.decoded}
+    knots = as_knots(task.made.provenance.get(CARD_KEY) or ())
+    labels, features = yield from iter_redecode(MapStack(kept.axes, kept.shape, kept.get, decoded, knots), task.settings)
+    if task.micrometres is not None:
+        features = add_physical(features, task.micrometres)
+    content = Content(task.source.arrange(labels), features)
+    provenance = {**task.made.provenance, "settings": task.settings.to_dict()}
+    return replace(
+        task.made, content=content, provenance=provenance, fingerprint=content.fingerprint(), previous=task.present.fingerprint()
+    )

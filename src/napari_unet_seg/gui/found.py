@@ -1,0 +1,81 @@
+"""What is said of a finished run: how many nuclei, in what, and what to do with them. And the runs over several channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_unet_seg.gui.words import count_words, time_words
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_unet_seg.gui.layers import Channel, Source
+    from napari_unet_seg.gui.request import Outcome
+
+NOTHING_FOUND = "Lower the probability, set the diameter of your nuclei, or say whether they are bright or dark."
+HOW_TO_SAVE = "To save them: File › Save Selected Layers."
+
+Task = tuple["Image", "Channel | None"]
+
+
+def found_words(outcome: Outcome, source: Source) -> tuple[str, str]:
+    """Say what a run found.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    source : Source
+
+    Returns
+    -------
+    headline, detail : str
+    """
+    headline = count_words(outcome.count, source.planes)
+    if not outcome.count:
+        return headline, NOTHING_FOUND
+    region = bool(outcome.settings.region)
+    where = f"the maximum projection of {source.slices:,} slices of {source.name}" if source.slices else source.name
+    where = f"a region of {where}" if region else where
+    if source.part:
+        where += f", {source.part}"
+    others = "The nuclei outside of the region are as they were. " if "outside_region" in outcome.provenance else ""
+    return headline, f"Found in {where} in {time_words(outcome.seconds)}. {others}{HOW_TO_SAVE}"
+
+
+def part_of(channel: Channel | None) -> str:
+    """Return what the result of one of several channels is called."""
+    return "" if channel is None else f"channel {channel.index + 1}"
+
+
+@dataclass
+class Round:
+    """Runs that follow one another: one, or one a channel.
+
+    Parameters
+    ----------
+    tasks : list of (Image, Channel or None)
+        What is still to be done.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    several: bool = field(init=False)
+    counts: list[tuple[str, int]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        """Remember whether there is more than one."""
+        self.several = len(self.tasks) > 1
+
+    def part(self, channel: Channel | None) -> str:
+        """Return which of several results of one image a run gives; empty when it gives the only one."""
+        return part_of(channel) if self.several else ""
+
+    def add(self, outcome: Outcome, source: Source) -> None:
+        """Take note of what a run found."""
+        self.counts.append((source.part or source.name, outcome.count))
+
+    def words(self) -> tuple[str, str]:
+        """Say what all of them found: headline and detail."""
+        total = sum(count for _, count in self.counts)
+        each = "; ".join(f"{name}: {count:,}" for name, count in self.counts)
+        return f"{count_words(total)} in {len(self.counts)} channels", f"{each}. {HOW_TO_SAVE}"

@@ -1,0 +1,175 @@
+"""Sliders that act at once: a result is decoded again beside the window, the visible plane first, and the newest setting wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+
+from napari_unet_seg.gui.follow import Decoder, Settlement, ShownPlane, decoding_of, settle_steps, show_steps
+from napari_unet_seg.gui.job import Job
+from napari_unet_seg.gui.layers import read_source
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
+    from napari_unet_seg.gui.kept_maps import Index
+    from napari_unet_seg.gui.request import Outcome
+    from napari_unet_seg.gui.result import Result
+    from napari_unet_seg.settings import SegmentSettings
+
+REST_MS = 300
+"""A slider that was not moved for this long rests: then the other planes and the table follow."""
+POLL_MS = 5
+"""How often the window looks whether the visible plane is ready."""
+
+
+class Live(QObject):
+    """Makes a result follow the sliders.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Says which plane is visible.
+    parent : QObject
+        Its owner, with which it is deleted.
+    """
+
+    shown = Signal(int)
+    """The visible plane follows: its number of nuclei."""
+    settled = Signal()
+    """The whole result follows, its table too."""
+    failed = Signal(object)
+    """The exception for which it does not."""
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        """Start with nothing to follow."""
+        super().__init__(parent)
+        self._viewer = viewer
+        self._wanted: tuple[Result, SegmentSettings] | None = None
+        self._plane: ShownPlane | None = None
+        self._decoder = Decoder()
+        self._show_job, self._settle_job = Job(self, POLL_MS), Job(self)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._settle)
+        self._show_job.returned.connect(self._show_plane)
+        self._show_job.finished.connect(self._show_next)
+        self._settle_job.returned.connect(self._show_all)
+        self._settle_job.finished.connect(self._settle_next)
+        for job in (self._show_job, self._settle_job):
+            job.failed.connect(self._fail)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the layer has not followed wholly yet."""
+        return self._wanted is not None
+
+    def follow(self, result: Result, settings: SegmentSettings) -> None:
+        """Show a result with other settings, as soon as possible.
+
+        Parameters
+        ----------
+        result : Result
+            One that is live.
+        settings : SegmentSettings
+            Of these, the fields in `DECODING` are used.
+        """
+        wanted = decoding_of(result.outcome.settings, settings)
+        if self._wanted is None and wanted == result.outcome.settings:
+            return
+        self._settle_job.cancel()
+        self._wanted = result, wanted
+        self._rest.start()
+        self._show_next()
+
+    def stop(self) -> None:
+        """Follow no more; what is shown stays."""
+        self._wanted = self._plane = None
+        self._rest.stop()
+        self._settle_job.cancel()
+        if not self._show_job.running:
+            self._decoder.forget()
+
+    def _show_next(self) -> None:
+        """Decode the visible plane with the newest setting, unless that is shown already."""
+        if self._wanted is None or self._show_job.running:
+            return
+        result, settings = self._wanted
+        maps, index = result.maps, visible_index(self._viewer, result.labels)
+        if result.live and maps is not None and index is not None and not self._is_shown(index, settings):
+            self._show_job.start(show_steps(result.labels.data[index], (maps, index), settings, self._decoder))
+
+    def _is_shown(self, index: Index, settings: SegmentSettings) -> bool:
+        return self._plane is not None and (self._plane.index, self._plane.settings) == (index, settings)
+
+    def _show_plane(self, plane: ShownPlane) -> None:
+        if self._wanted is None or not self._wanted[0].live:
+            return
+        result = self._wanted[0]
+        if not result.is_intact(plane):
+            self.stop()
+            result.mark_edited()
+            return
+        result.show_plane(plane)
+        self._plane = plane
+        self.shown.emit(int(plane.decoded.max()))
+
+    def _settle(self) -> None:
+        """Decode what is left of the result, and measure all of it."""
+        if self._wanted is None or self._settle_job.running:
+            return
+        result, settings = self._wanted
+        if not result.live:
+            self.stop()
+        elif self._show_job.running:
+            self._rest.start()
+        else:
+            known = self._plane if self._plane is not None and self._plane.settings == settings else None
+            micrometres = read_source(result.image).micrometres
+            self._settle_job.start(settle_steps(Settlement(result.outcome, result.source, result.content(), settings, micrometres), known))
+
+    def _settle_next(self) -> None:
+        """After a slider was moved during it, settle again when it rests."""
+        if self._wanted is not None and not self._rest.isActive():
+            self._rest.start()
+
+    def _show_all(self, outcome: Outcome) -> None:
+        if self._wanted is None or not self._wanted[0].live or outcome.settings != self._wanted[1]:
+            return
+        result = self._wanted[0]
+        self._wanted = self._plane = None
+        if outcome.previous != result.fingerprint:
+            result.mark_edited()
+            return
+        result.settle(outcome)
+        self.settled.emit()
+
+    def _fail(self, error: BaseException) -> None:
+        self.stop()
+        self.failed.emit(error)
+
+
+def visible_index(viewer: Viewer, layer: Labels) -> Index | None:
+    """Say which plane of a layer is on the screen.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    layer : napari.layers.Labels
+
+    Returns
+    -------
+    tuple of int or None
+        Along the leading axes of the layer; None when another cut or a volume is shown.
+    """
+    dims = viewer.dims
+    if layer.ndim == 2:
+        return ()
+    if dims.ndisplay != 2 or set(dims.displayed) != {dims.ndim - 2, dims.ndim - 1}:
+        return None
+    place = layer.world_to_data(dims.point[-layer.ndim :])
+    return tuple(int(np.clip(round(p), 0, size - 1)) for p, size in zip(place[:-2], layer.data.shape, strict=False))

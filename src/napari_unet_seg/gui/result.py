@@ -1,0 +1,177 @@
+"""One result layer: what made it, and whether it still is as it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet_seg.gui.kept_maps import MAPS_KEY
+from napari_unet_seg.gui.layers import placement
+from napari_unet_seg.io.labels_info import PROVENANCE_KEY
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+
+    from napari_unet_seg.gui.follow import ShownPlane
+    from napari_unet_seg.gui.kept_maps import Index, KeptMaps
+    from napari_unet_seg.gui.layers import Source
+    from napari_unet_seg.gui.request import Content, Outcome
+
+
+class Result:
+    """A layer that was made, of which image, and whether it is still as it was made.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+    labels : napari.layers.Labels
+    source : Source
+        What was taken of the image.
+    outcome : Outcome
+        What the layer holds.
+    changed : callable
+        Called without arguments when the layer was edited by hand, or the image became another.
+    """
+
+    def __init__(self, image: Image, labels: Labels, source: Source, outcome: Outcome, changed: Callable[[], None]) -> None:
+        """Notice each edit that napari tells of: strokes, new data, a new table."""
+        self.image, self.labels = image, labels
+        self.source = replace(source, data=None)  # the pixels are not held fast
+        self.outcome = outcome
+        self.before: Outcome | None = None
+        """What the layer held before the last run."""
+        self.edited = False
+        self.outdated = False
+        """Whether the image has other pixels now."""
+        self.fingerprint = outcome.fingerprint
+        """Of what the layer should hold: that of the outcome, but for planes that followed a slider since."""
+        self._changed = changed
+        self._ours = False
+        self._own_array = False
+        events = labels.events
+        for emitter in (events.paint, events.labels_update, events.data):
+            emitter.connect(self._mark)
+        events.features.connect(self._mark_table)
+        image.events.data.connect(self._outdate)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the layer belongs to the user now: edited, or locked in the layer list."""
+        return self.edited or bool(getattr(self.labels, "locked", False))  # napari before 0.9 locks no layers
+
+    @property
+    def maps(self) -> KeptMaps | None:
+        """The maps of all planes; None when one was let go, or the labels were not decoded from maps alone."""
+        maps = self.outcome.maps
+        return maps if maps is not None and maps.complete else None
+
+    @property
+    def live(self) -> bool:
+        """Whether sliders may act on it."""
+        return self.maps is not None and not self.locked and not self.outdated
+
+    def replace(self, source: Source, outcome: Outcome) -> None:
+        """Give the layer what another run found; how it looks stays as the user set it, and the old content can be restored.
+
+        Parameters
+        ----------
+        source : Source
+            What was taken of the image.
+        outcome : Outcome
+            Its labels have the shape of the layer's.
+        """
+        settled = self.fingerprint == self.outcome.fingerprint
+        self.before = self.outcome if settled else None
+        self._fill(outcome)
+        self.source = replace(source, data=None)
+        self._place(source)
+        self.outdated = False
+
+    def settle(self, outcome: Outcome) -> None:
+        """Give the layer what the sliders ask for, whole: all planes, the table and the provenance."""
+        self._fill(outcome)
+
+    def show_plane(self, plane: ShownPlane) -> None:
+        """Give one plane of the layer the labels that a slider asks for; the table follows in `settle`.
+
+        Parameters
+        ----------
+        plane : ShownPlane
+        """
+        index = plane.index
+        with _Quiet(self):
+            if self.labels.data.ndim == 2 and not self._own_array:
+                self.labels.data = plane.labels  # the content before stays whole: a run that comes now keeps it for Restore
+                self._own_array = True
+            else:
+                self.labels.data[index] = plane.labels
+                self.labels.refresh(extent=False)
+        number = self._number(index)
+        self.fingerprint = (*self.fingerprint[:number], plane.digest, *self.fingerprint[number + 1 :])
+
+    def is_intact(self, plane: ShownPlane) -> bool:
+        """Say whether a plane of the layer, as it was when a slider's turn came, was as we had left it; a script may tell of no edit."""
+        return self.fingerprint[self._number(plane.index)] == plane.before
+
+    def _number(self, index: Index) -> int:
+        """Return where the hash of a plane is in the fingerprint."""
+        return 1 + (int(np.ravel_multi_index(index, self.labels.data.shape[:-2])) if index else 0)
+
+    def mark_edited(self) -> None:
+        """Leave the layer to the user from now on."""
+        if not self.edited:
+            self.edited = True
+            self._changed()
+
+    def content(self) -> Content:
+        """Return what the layer holds."""
+        from napari_unet_seg.gui.request import Content
+
+        return Content(self.labels.data, self.labels.features)
+
+    def _fill(self, outcome: Outcome) -> None:
+        with _Quiet(self):
+            self.labels.data = outcome.content.labels
+            self.labels.features = outcome.content.features
+            self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps}
+        self.outcome, self.fingerprint, self._own_array = outcome, outcome.fingerprint, False
+
+    def _place(self, source: Source) -> None:
+        """Move the layer to where its image is now; each attribute only if it differs, since napari draws the layer again for each."""
+        present = placement(self.labels)
+        with _Quiet(self):
+            for name, value in source.placement.items():
+                if not np.array_equal(present[name], value):
+                    setattr(self.labels, name, value)
+
+    def _mark(self, event: object = None) -> None:
+        if not self._ours:
+            self.mark_edited()
+
+    def _mark_table(self, event: object = None) -> None:
+        """Let intensities be measured, which is no edit; any other change of the table is one."""
+        from napari_unet_seg.core.intensities import without_measured
+
+        features: Any = self.outcome.content.features
+        if not self._ours and not without_measured(self.labels.features).equals(without_measured(features)):
+            self.mark_edited()
+
+    def _outdate(self, event: object = None) -> None:
+        self.outdated = True
+        self._changed()
+
+
+class _Quiet:
+    """While it lasts, changes of the layer are our own."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def __enter__(self) -> None:
+        self._result._ours = True
+
+    def __exit__(self, *_: object) -> None:
+        self._result._ours = False

@@ -1,0 +1,124 @@
+"""Hills of the distance map: told apart by the depth of the pass between them, by their own pixels alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_unet_seg.core.basins import find_basins
+
+
+def hills(*peaks, shape=(40, 80), width=8.0):
+    """Return cones of the given (row, column, height); the highest wins."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    cones = [height * (1 - np.hypot(y - row, x - column) / width) for row, column, height in peaks]
+    return np.maximum.reduce(cones).clip(0).astype(np.float32)
+
+
+def two_hills():
+    """Return two cones of heights 1 and 0.8, ten pixels apart: the pass between them is at 0.3 to 0.35."""
+    heights = hills((20, 30, 1.0), (20, 40, 0.8))
+    return heights, heights > 0.01
+
+
+def count(labels):
+    return len(np.unique(labels[labels > 0]))
+
+
+def test_a_pass_deeper_than_the_rise_parts_two_hills_and_a_shallower_one_does_not():
+    heights, mask = two_hills()
+    basins = find_basins(mask, heights)
+    assert basins.pairs.tolist() == [[1, 2]]
+    depth = min(basins.peaks[1:]) - basins.passes[0]
+    assert count(basins.merged(depth - 0.01, 0)) == 2
+    assert count(basins.merged(depth + 0.01, 0)) == 1
+    merged = basins.merged(depth + 0.01, 0)
+    assert ((merged > 0) == mask).all()
+
+
+def test_pixels_belong_to_the_hill_they_climb():
+    heights, mask = two_hills()
+    labels = find_basins(mask, heights).labels
+    assert labels[20, 30] != labels[20, 40]
+    assert (labels[mask & (np.mgrid[:40, :80][1] < 33)] == labels[20, 30]).all()
+    assert (labels[~mask] == 0).all()
+
+
+def test_low_hills_become_ground():
+    heights = hills((20, 20, 1.0), (20, 60, 0.25))
+    basins = find_basins(heights > 0.01, heights)
+    assert count(basins.merged(0.1, 0.2)) == 2
+    assert count(basins.merged(0.1, 0.3)) == 1
+    assert basins.merged(0.1, 0.3)[20, 60] == 0
+
+
+def test_a_small_hill_joins_its_high_neighbour_before_that_one_meets_another():
+    """Three in a row: the middle bump is shallow and follows the left hill; the right one stays apart."""
+    heights = hills((20, 20, 1.0), (20, 26, 0.7), (20, 40, 0.9))
+    merged = find_basins(heights > 0.01, heights).merged(0.3, 0)
+    assert count(merged) == 2
+    assert merged[20, 20] == merged[20, 26] != merged[20, 40]
+
+
+def test_the_level_goes_up_and_nuclei_only_join():
+    random = np.random.default_rng(0)
+    heights = ndimage.gaussian_filter(random.random((96, 96)), 3).astype(np.float32)
+    heights = (heights - heights.min()) / np.ptp(heights)
+    basins = find_basins(heights > 0.4, heights)
+    before = basins.merged(0.0, 0)
+    assert count(before) == len(basins.peaks) - 1
+    for rise in (0.05, 0.1, 0.2, 0.4):
+        after = basins.merged(rise, 0)
+        pairs = np.unique(np.stack([before, after], -1).reshape(-1, 2), axis=0)
+        assert len(pairs) == len(np.unique(before)), "a nucleus was torn in two"
+        assert count(after) <= count(before)
+        before = after
+
+
+def test_equal_to_h_maxima_of_scikit_image():
+    from skimage.morphology import h_maxima
+
+    random = np.random.default_rng(1)
+    four = ndimage.generate_binary_structure(2, 1)
+    for _ in range(5):
+        heights = ndimage.gaussian_filter(random.random((64, 64)), 2)
+        heights = ((heights - heights.min()) / np.ptp(heights)).astype(np.float32)
+        basins = find_basins(np.ones(heights.shape, bool), heights)
+        peaks = ndimage.label(h_maxima(heights, 0.2, four), four)[1]
+        assert count(basins.merged(0.2, 0)) == peaks
+
+
+def test_a_plateau_is_one_hill():
+    mask = np.zeros((12, 30), bool)
+    mask[2:10, 3:12] = mask[3:6, 15:28] = True
+    basins = find_basins(mask, np.full(mask.shape, 0.5, np.float32))
+    assert count(basins.merged(0.01, 0)) == 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 5)])
+@pytest.mark.parametrize("filled", [False, True])
+def test_small_and_empty_masks(shape, filled):
+    basins = find_basins(np.full(shape, filled), np.full(shape, 0.7, np.float32))
+    assert basins.labels.shape == shape
+    assert count(basins.merged(0.1, 0.2)) == int(filled)
+
+
+def test_parts_are_decided_by_their_own_pixels():
+    """A crop that holds whole parts gives the same parts as the plane."""
+    random = np.random.default_rng(2)
+    heights = ndimage.gaussian_filter(random.random((120, 120)), 2).astype(np.float32)
+    mask = heights > np.quantile(heights, 0.7)
+    parts, _ = ndimage.label(mask)
+    whole = find_basins(mask, heights).merged(0.01, 0)
+    crop = np.s_[30:100, 20:90]
+    inside = ndimage.find_objects(parts)
+    cut = find_basins(mask[crop], heights[crop]).merged(0.01, 0)
+    checked = 0
+    for part, (rows, columns) in enumerate(inside, start=1):
+        if rows.start > 30 and rows.stop < 100 and columns.start > 20 and columns.stop < 90:
+            pixels = parts[crop] == part
+            pairs = np.unique(np.stack([whole[crop][pixels], cut[pixels]], -1), axis=0)
+            assert len(pairs) == len(np.unique(pairs[:, 0])) == len(np.unique(pairs[:, 1]))
+            checked += 1
+    assert checked > 10

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_unet_seg.errors import WriteError
+from napari_unet_seg.gui.exporting import FORMATS, class_map, export_steps, file_name, has_classes, request_of
+from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache
+from napari_unet_seg.io.batch import FORMATS as BATCH
+from napari_unet_seg.io.image import open_image
+from napari_unet_seg.progress import drain
+from tests.tiny import discs
+
+
+def maps_of(planes, single=None):
+    maps = KeptMaps(MapCache(), single)
+    maps.describe("ZYX" if len(planes) > 1 else "YX", (len(planes), 2, 3) if len(planes) > 1 else (2, 3))
+    for number, plane in enumerate(planes):
+        shares = np.stack([plane == value for value in range(3)] + [plane * 0]).astype(np.float16)
+        maps.put((number,) if len(planes) > 1 else (), shares)
+    return maps
+
+
+def test_endings_are_those_of_the_command_line():
+    assert {one.key: one.ending for one in FORMATS} == {key: ending for key, ending in BATCH.items() if key != "overlay"}
+
+
+@pytest.mark.parametrize(("name", "file"), [("dapi nuclei", "dapi nuclei"), ("a/b: c?", "a_b_ c_"), (" .", "nuclei"), ("", "nuclei")])
+def test_names_of_layers_become_names_of_files(name, file):
+    assert file_name(name) == file
+
+
+def test_progress_names_each_file(tmp_path):
+    layer = Labels(discs()[1], scale=(0.5, 0.5), units=("um", "um"))
+    paths = {"tiff": tmp_path / "x.labels.tif", "rois": tmp_path / "x.rois.zip"}
+    steps = []
+    assert drain(export_steps(request_of(layer, paths)), steps.append) == tuple(paths.values())
+    assert [(step.stage, step.done, step.total) for step in steps] == [("Saving x.labels.tif", 0, 2), ("Saving x.rois.zip", 1, 2)]
+    assert open_image(paths["tiff"]).scale == {"Y": 0.5, "X": 0.5}
+
+
+def test_a_pyramid_is_saved_from_its_largest_level(tmp_path):
+    labels = discs()[1]
+    drain(export_steps(request_of(Labels([labels, labels[::2, ::2]]), {"tiff": tmp_path / "x.labels.tif"})))
+    assert np.array_equal(open_image(tmp_path / "x.labels.tif").data, labels)
+
+
+def test_files_that_were_saved_before_an_error_stay(tmp_path):
+    paths = {"tiff": tmp_path / "x.labels.tif", "csv": tmp_path / "none" / "x.labels.csv"}
+    with pytest.raises(WriteError, match="folder does not exist"):
+        drain(export_steps(request_of(Labels(discs()[1]), paths)))
+    assert paths["tiff"].exists()
+
+
+@pytest.mark.parametrize("single", [None, 1])
+def test_the_class_map_is_what_the_network_saw(single):
+    planes = [np.array([[0, 1, 2], [2, 1, 0]]), np.array([[1, 1, 1], [0, 0, 2]])]
+    shape = (2, 2, 3) if single is None else (2, 1, 2, 3)
+    found = class_map(maps_of(planes, single), shape)
+    assert np.array_equal(found, np.stack(planes).reshape(shape))
+    assert found.dtype == np.uint8
+
+
+def test_classes_are_there_while_all_maps_are():
+    layer = Labels(np.zeros((2, 3), np.int32))
+    assert not has_classes(layer)
+    layer.metadata[MAPS_KEY] = maps = maps_of([np.zeros((2, 3), int)])
+    assert has_classes(layer)
+    maps.planes.clear()
+    assert not has_classes(layer)
+    assert request_of(layer, {"classes": Path("x")}).maps is maps
