@@ -23,12 +23,23 @@ from napari_unet_seg.core.instances import fill_holes, select
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor
 
+CORE = 0.3
+"""Relative distance above which a pixel belonged to a core."""
+
 Decoder = Callable[[Any, nus.SegmentSettings], Any]
 
 
 def kept(maps: Any, settings: nus.SegmentSettings) -> Any:
-    """Grow the cores of the distance map by a watershed: the decoder of this package."""
+    """Part the hills of the distance map by their rise above the passes between them: the decoder of this package."""
     return nus.instances(maps, settings)
+
+
+def distance_cores(maps: Any, settings: nus.SegmentSettings) -> Any:
+    """Grow the parts where the smoothed distance is above 0.3 by a watershed: the decoder before."""
+    mask = maps[0] <= 1 - settings.probability
+    smooth = ndimage.gaussian_filter(maps[-1].astype(np.float32), 1.0)
+    cores, _ = ndimage.label(mask & (smooth > CORE))
+    return select(fill_holes(watershed(-smooth, cores, mask=mask).astype(np.int32)), settings)
 
 
 def outline_cores(maps: Any, settings: nus.SegmentSettings) -> Any:
@@ -66,8 +77,9 @@ def components(maps: Any, settings: nus.SegmentSettings) -> Any:
 
 
 DECODERS: dict[str, tuple[Decoder, dict[str, float]]] = {
-    "watershed from cores of the distance (kept)": (kept, {}),
-    "the same, higher cores": (kept, {"splitting": 0.55}),
+    "hills of the distance (kept)": (kept, {}),
+    "the same, split more readily": (kept, {"splitting": 0.7}),
+    "watershed from cores of the distance": (distance_cores, {}),
     "watershed from foreground minus outline": (outline_cores, {}),
     "pointers to the highest neighbour": (pointers, {}),
     "connected components": (components, {}),

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_unet_seg.gui.segment_widget import SegmentWidget
+    from napari_unet_seg.gui.train_widget import TrainWidget
 
 WIDTH, HEIGHT = 1280, 800
 COLORS = 256
 """Enough for a picture of a program, and a third of the size."""
+PAINTED, LEARNED_STEPS = 8, 25
+"""For the picture of a training: nuclei that teach, and steps before it is taken."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def correct(scene: Scene) -> None:
     scene.replace_dock(dock, "Correct nuclei")
     wait_until(lambda: not dock.counting.running)
     dock.tools.choose("delete")
-    dock.review.forward()
+    dock.review.forward()  # makes the list, and goes to the first one when it is there
+    wait_until(lambda: " of " in dock.review.counter.text())
     scene.viewer.reset_view()
 
 
@@ -75,6 +79,43 @@ def measure(scene: Scene) -> None:
     scene.replace_dock(dock, "Measure nuclei")
     dock.measure()
     wait_until(lambda: not dock.job.running)
+
+
+def train(scene: Scene) -> None:
+    """Show the dock "Train on painted labels" while it learns from eight nuclei, with its preview."""
+    import tempfile
+
+    from napari_unet_seg.gui.train_widget import TrainWidget
+    from napari_unet_seg.io import run_plan
+
+    folder = Path(tempfile.mkdtemp())
+    run_plan.runs_folder = lambda: folder
+    dock = TrainWidget(scene.viewer)
+    scene.replace_dock(dock, "Train on painted labels")
+    wait_until(lambda: not dock.engine.looking)
+    paint_missed(scene, dock)
+    wait_until(lambda: dock.learning.teaches)
+    dock.start()
+    wait_until(lambda: len(dock.curves.steps) > LEARNED_STEPS and dock.preview.layer is not None)
+
+
+def paint_missed(scene: Scene, dock: TrainWidget) -> None:
+    """Paint nuclei that the model misses, as its exact labels have them, in place of the result."""
+    import numpy as np
+    import tifffile
+
+    from napari_unet_seg.io.samples import truth_path
+
+    result = scene.viewer.layers[-1]
+    truth = tifffile.imread(truth_path("crowded")).astype(np.int32)
+    seen = np.bincount(truth[result.data > 0], minlength=truth.max() + 1) / np.maximum(np.bincount(truth.ravel()), 1)
+    cut = np.unique(np.concatenate([truth[0], truth[-1], truth[:, 0], truth[:, -1]]))
+    missed = [number for number in np.argsort(seen) if number and number not in cut][:PAINTED]
+    scene.viewer.layers.remove(result)
+    dock.inputs.annotate()
+    layer = dock.inputs.labels.layer
+    layer.data = np.searchsorted([0, *sorted(missed)], truth).astype(np.int32) * np.isin(truth, missed)
+    layer.selected_label = PAINTED
 
 
 def preferences(scene: Scene) -> QWidget:
@@ -131,6 +172,7 @@ SHOTS = (
     Shot("advanced", "nuclei", "dark", unfold),
     Shot("correct", "nuclei", "dark", correct),
     Shot("measure", "cells", "light", measure),
+    Shot("train", "crowded", "dark", train),
     Shot("preferences", "nuclei", "dark", preferences),
     Shot("gpu", "nuclei", "dark", why_no_gpu),
 )

@@ -66,8 +66,8 @@ class SegmentSettings(Checked):
 
     probability: Annotated[float, {"min": 0.01, "max": 0.99, "step": 0.01, "slider": True, "label": "Probability"}] = 0.55
     """A pixel belongs to a nucleus when its probability is at least this; lower draws larger nuclei and finds fainter ones."""
-    splitting: Annotated[float, {"min": 0.05, "max": 0.95, "step": 0.05, "slider": True, "label": "Splitting"}] = 0.3
-    """How readily touching nuclei are split: a nucleus needs a core whose distance map is above this; higher splits more."""
+    splitting: Annotated[float, {"min": 0.05, "max": 0.95, "step": 0.05, "slider": True, "label": "Splitting"}] = 0.5
+    """How readily touching nuclei are split: higher splits more, down to the slightest waist."""
     min_area: Annotated[int, {"min": 0, "max": 10_000_000, "label": "Smallest area (px²)"}] = 20
     """Smaller nuclei are dropped: the smallest real nuclei of DSB 2018 have about 20 px²."""
     max_area: Annotated[int, {"min": 0, "max": 1_000_000_000, "label": "Largest area (px²)"}] = 0

@@ -142,3 +142,9 @@ def test_a_folder_that_cannot_be_made_is_named(own: Path, file: Path):
     own.parent.write_text("a file")
     with pytest.raises(ModelError, match="The folder of your models"):
         registry.import_model(file)
+
+
+@pytest.mark.parametrize("name", ["nuclei", "nuclei-v9", "a b", "", "../x"])
+def test_names_that_cannot_be_used_are_refused_before_any_work(name):
+    with pytest.raises(ModelError, match="cannot be called"):
+        registry.check_name(name)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from napari_unet_seg.core import checkpoint
+from napari_unet_seg.core.axes import stack_axis
 from napari_unet_seg.gui import engine_picker, segment_widget
 from napari_unet_seg.gui.correct_widget import CorrectWidget
 from napari_unet_seg.gui.request import Content, Outcome
@@ -66,7 +67,8 @@ class Runs:
             if self.error is not None:
                 raise self.error
             source = request.source
-            sizes = [n for n, axis in zip(np.shape(source.data), source.axes, strict=True) if axis not in "CS"]
+            gone = "CS" + (stack_axis(source.axes) if request.settings.stack == "maximum" else "")
+            sizes = [n for n, axis in zip(np.shape(source.data), source.axes, strict=True) if axis not in gone]
             previous = request.previous.fingerprint() if request.previous else None
             return outcome(source.arrange(squares(tuple(sizes), self.count)), previous, input=source.name)
         finally:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QCoreApplication, QObject
 
 from napari_unet_seg.errors import OutOfMemoryError
 from napari_unet_seg.gui.job import Job
-from napari_unet_seg.progress import Progress
+from napari_unet_seg.progress import Command, Progress
 
 WAIT_MS = 10_000
 
@@ -245,3 +245,59 @@ def test_no_thread_is_left(qtbot, job):
     finish(qtbot, job, steps)
     qtbot.waitUntil(lambda: not steps.thread.is_alive(), timeout=WAIT_MS)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-unet-seg")]
+
+
+class TestSending:
+    def test_what_is_sent_comes_in_order_each_with_a_step(self, qtbot, job):
+        seen, began, go = [], threading.Event(), threading.Event()
+
+        def steps():
+            for step in range(5):
+                began.set()
+                seen.append((yield Progress("Counting", step, 5)))
+                assert go.wait(10)
+
+        job.start(steps())
+        assert began.wait(10)
+        for command in ("one", Command.STOP):
+            job.send(command)
+        with qtbot.waitSignal(job.finished, timeout=WAIT_MS):
+            go.set()
+        assert [command for command in seen if command is not None] == ["one", Command.STOP]
+
+    def test_nothing_waits_for_the_next_run(self, qtbot, job):
+        seen = []
+
+        def steps():
+            seen.append((yield Progress("Counting", 1, 1)))
+
+        job.send(Command.STOP)
+        with qtbot.waitSignal(job.finished, timeout=WAIT_MS):
+            job.start(steps())
+        assert seen == [None]
+
+    def test_what_is_sent_before_the_first_step_is_kept_for_the_second(self, qtbot, job):
+        seen = []
+
+        def steps():
+            seen.append((yield Progress("Counting", 1, 2)))
+            yield Progress("Counting", 2, 2)
+
+        job.start(steps())
+        job.send(Command.STOP)
+        with qtbot.waitSignal(job.finished, timeout=WAIT_MS):
+            pass
+        assert seen in ([Command.STOP], [None])  # as the thread was faster or not; never an error
+
+
+def test_every_report_is_told_in_order(qtbot, job):
+    told = []
+    job.reported.connect(lambda reports: told.extend(report.done for report in reports))
+
+    def many():
+        for step in range(300):
+            yield Progress("Training", step, 300)
+
+    with qtbot.waitSignal(job.finished, timeout=WAIT_MS):
+        job.start(many())
+    assert told == list(range(300))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -54,14 +53,13 @@ class TestTheRow:
         run(widget)
         assert runs.requests[0].settings.region == (((2, 3), (2, 8), (6, 8), (6, 3)),)
 
-    def test_a_file_is_asked_for_read_beside_the_window_and_kept(self, widget, image, geojson, runs, run, qtbot, monkeypatch):
+    def test_a_file_is_asked_for_read_beside_the_window_and_kept(self, widget, image, geojson, qtbot, monkeypatch):
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(geojson), ""))
         choose(widget, FILE)
         qtbot.waitUntil(lambda: widget.region.file == geojson, timeout=WAIT_MS)
         assert entries(widget) == [WHOLE, VIEW, "Inside “areas.geojson”", OTHER_FILE]
         assert widget.region.hint.text() == "1 area, in pixels of the image."
-        run(widget)
-        assert runs.requests[0].settings.region == (((-0.5, -0.5), (-0.5, 63.5), (127.5, 63.5), (127.5, -0.5)),)
+        assert widget.settings(image).region == (((-0.5, -0.5), (-0.5, 63.5), (127.5, 63.5), (127.5, -0.5)),)
 
     def test_no_file_and_a_bad_one_leave_the_choice(self, widget, image, geojson, qtbot, monkeypatch):
         choose(widget, VIEW)
@@ -86,7 +84,7 @@ class TestTheRow:
         assert runs.requests == []
 
     def test_a_channel_of_another_kind_is_not_mixed_in(self, widget, viewer, runs, run):
-        layer = viewer.add_image(np.zeros((2, 64, 64)), axis_labels=("c", "y", "x"), name="two")
+        viewer.add_image(np.zeros((2, 64, 64)), axis_labels=("c", "y", "x"), name="two")
         run(widget)
         viewer.add_shapes([[[2, 3], [2, 8], [6, 8], [6, 3]]], name="areas")
         choose(widget, "Inside “areas”")
@@ -95,8 +93,7 @@ class TestTheRow:
         widget.images.channel_box.setCurrentIndex(1)
         run(widget)
         assert (runs.requests[2].base, runs.requests[2].previous) == (None, None)
-        assert names(viewer)[-2:] == ["two nuclei", "two nuclei [1]"] or len(names(viewer)) == 4
-        assert layer in viewer.layers
+        assert names(viewer) == ["two", "two nuclei", "areas", "two nuclei [1]"]
 
 
 class TestTheEngineItself:
@@ -143,7 +140,6 @@ class TestTheEngineItself:
         assert labels.features["index"].tolist() == labels.features["label"].tolist()
         assert labels.metadata["napari_unet_seg"]["outside_region"][0]["settings"]["min_area"] == 20
         assert "The nuclei outside of the region are as they were." in widget.status.detail.text()
-        widget.restore_button.click()
 
     def test_an_edited_result_stays_and_the_region_is_a_new_layer(self, widget, viewer, segment):
         viewer.add_image(discs()[0], name="discs")
@@ -194,9 +190,3 @@ class TestTheEngineItself:
 
 def viewer_labels(widget):
     return widget.results.of(widget.images.layer).labels
-
-
-def test_rows_of_the_table_are_those_of_the_labels_after_a_merge(widget, viewer, image, runs, run):
-    run(widget)
-    features = viewer.layers["dapi nuclei"].features
-    assert isinstance(features, pd.DataFrame)

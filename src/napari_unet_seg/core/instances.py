@@ -1,35 +1,34 @@
 """Maps to labels: one integer a nucleus, touching nuclei split.
 
-The nucleus mask is where the background is unlikely. Each connected part of the relative distance map above the splitting level is the
-core of one nucleus, and a watershed of that map grows the cores to the mask (Vincent and Soille 1991; scikit-image). Every connected
-part of the mask is decoded by itself, so labels do not depend on what else is in view, as they must not when a plane comes in blocks.
-Compared with other decoders in ``benchmarks/decoders.py``.
+The nucleus mask is where the background is unlikely. Within it, nuclei are the hills of the smoothed distance map that rise high enough
+above the passes to their neighbours, see `napari_unet_seg.core.basins`. Every connected part of the mask is decoded by its own pixels, so
+labels do not depend on what else is in view, as they must not when a plane comes in blocks. Compared with other decoders in
+``benchmarks/decoders.py``.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet_seg.core.basins import Basins, find_basins
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
 
 SMOOTHING = 1.0
 """Pixels of Gaussian blur of the distance map: takes away single-pixel peaks, keeps small nuclei (chosen on fold 0 of DSB 2018)."""
 LEAST_PEAK = 0.3
-"""A part of the mask whose smoothed distance stays below this is no nucleus, but a smear of doubt (likewise)."""
-
-THREADS = min(4, os.cpu_count() or 1)
-"""That split nuclei which touch, side by side."""
+"""A hill whose smoothed distance stays below this is no nucleus, but a smear of doubt (likewise)."""
+MOST_RISE = 0.5
+"""How far a hill must rise above its pass to be a nucleus of its own where `splitting` is 0; at 1 the slightest hill is one."""
 
 Labels = npt.NDArray[np.int32]
 FloatMap = npt.NDArray[np.float32]
+Made = TypeVar("Made")
 
 
 def instances(maps: npt.NDArray[Any], settings: SegmentSettings | None = None) -> Labels:
@@ -68,7 +67,7 @@ class Decoding:
         """Do what depends on no setting."""
         self._background, distance = _background_and_distance(maps)
         self._smooth = _smoothed(distance.astype(np.float32))
-        self._known: dict[str, tuple[tuple[float, ...], Labels]] = {}
+        self._known: dict[str, tuple[tuple[float, ...], Any]] = {}
 
     def labels(self, settings: SegmentSettings) -> Labels:
         """Decode; the same pixels as `instances`, which does no other.
@@ -82,23 +81,28 @@ class Decoding:
         -------
         ndarray of int32, shape (Y, X)
         """
-        return select(self._filled(settings) if settings.fill_holes else self._grown(settings), settings)
+        return select(self._filled(settings) if settings.fill_holes else self._split(settings), settings)
 
-    def _grown(self, settings: SegmentSettings) -> Labels:
-        def grow() -> Labels:
-            return _split(self._background <= np.float16(1 - settings.probability), self._smooth, settings.splitting)
+    def _basins(self, settings: SegmentSettings) -> Basins:
+        def find() -> Basins:
+            return find_basins(self._background <= np.float16(1 - settings.probability), self._smooth)
 
-        return self._once("grown", (settings.probability, settings.splitting), grow)
+        return self._once("basins", (settings.probability,), find)
+
+    def _split(self, settings: SegmentSettings) -> Labels:
+        key = (settings.probability, settings.splitting)
+        return self._once("split", key, lambda: _nuclei(self._basins(settings), settings.splitting))
 
     def _filled(self, settings: SegmentSettings) -> Labels:
         key = (settings.probability, settings.splitting, settings.min_area)
-        return self._once("filled", key, lambda: _fill_beyond_specks(self._grown(settings), settings.min_area))
+        return self._once("filled", key, lambda: _fill_beyond_specks(self._split(settings), settings.min_area))
 
-    def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Labels]) -> Labels:
+    def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
         """Return what a stage gave for this key the last time, else make it."""
         if stage not in self._known or self._known[stage][0] != key:
             self._known[stage] = (key, make())
-        return self._known[stage][1]
+        made: Made = self._known[stage][1]
+        return made
 
 
 def _background_and_distance(maps: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
@@ -115,8 +119,8 @@ def _background_and_distance(maps: npt.NDArray[Any]) -> tuple[npt.NDArray[np.flo
     return background, distance
 
 
-def split(mask: npt.NDArray[np.bool_], distance: FloatMap, level: float) -> Labels:
-    """Grow the cores of the distance map to the whole mask.
+def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, least: float = LEAST_PEAK) -> Labels:
+    """Split a mask into nuclei.
 
     Parameters
     ----------
@@ -124,57 +128,26 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, level: float) -> Labe
         Where nuclei are.
     distance : ndarray of float32, shape (Y, X)
         Relative distance to the border, 0 to 1.
-    level : float
-        A core is a connected part of the smoothed distance above this.
+    splitting : float
+        0 to 1; higher splits more.
+    least : float
+        Hills whose smoothed distance stays below this are background.
 
     Returns
     -------
     ndarray of int32, shape (Y, X)
-        A part of the mask without a core is one nucleus if its distance passes `LEAST_PEAK`, else background.
+        A number for each nucleus, not consecutive.
     """
-    return _split(mask, _smoothed(distance), level)
+    return _nuclei(find_basins(mask, _smoothed(distance)), splitting, least)
+
+
+def _nuclei(basins: Basins, splitting: float, least: float = LEAST_PEAK) -> Labels:
+    return basins.merged(MOST_RISE * (1 - splitting), least)
 
 
 def _smoothed(distance: FloatMap) -> FloatMap:
     smooth: FloatMap = ndimage.gaussian_filter(distance, SMOOTHING)
     return smooth
-
-
-def _split(mask: npt.NDArray[np.bool_], smooth: FloatMap, level: float) -> Labels:
-    """Split as `split` does, with the distance smoothed already."""
-    cores, core_count = ndimage.label(mask & (smooth > level))
-    parts, part_count = ndimage.label(mask)
-    part_of = np.zeros(core_count + 1, np.int64)
-    part_of[cores] = parts
-    crowded = np.flatnonzero(np.bincount(part_of[1:], minlength=1) > 1)
-    peaked = np.zeros(part_count + 1, bool)
-    peaked[parts[smooth > min(level, LEAST_PEAK)]] = True
-    peaked[0] = False
-    labels: Labels = np.where(peaked[parts], parts, 0).astype(np.int32)
-    boxes = ndimage.find_objects(parts)
-
-    def grow(part: int) -> npt.NDArray[Any]:
-        box = boxes[part - 1]
-        return _grow(cores[box], smooth[box], parts[box] == part)
-
-    with ThreadPoolExecutor(THREADS) as pool:  # scikit-image lets go of Python's lock: a slider's move takes half the time
-        for part, grown in zip(crowded, pool.map(grow, crowded), strict=True):
-            box = boxes[part - 1]
-            inside = parts[box] == part
-            labels[box][inside] = part_count + grown[inside]
-    return labels
-
-
-def _grow(cores: npt.NDArray[Any], smooth: FloatMap, inside: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Flood one connected part from its cores.
-
-    One part at a time, since where two cores are equally near to a pixel the order of scikit-image's queue decides, and that depends on
-    how many pixels are in the queue, however far away.
-    """
-    from skimage.segmentation import watershed
-
-    grown: npt.NDArray[Any] = watershed(-smooth, cores, mask=inside)
-    return grown
 
 
 def _fill_beyond_specks(labels: Labels, min_area: int) -> Labels:

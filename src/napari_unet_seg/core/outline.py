@@ -42,7 +42,7 @@ def outline_from_maps(
     point : tuple of int
         (y, x) in the window.
     settings : SegmentSettings
-        Its `probability` is the highest that is asked for; `splitting` is lowered as far as the point needs it.
+        Its `probability` is the highest that is asked for.
     typical : float
         Typical area of nuclei in px2, 0 if not known.
 
@@ -60,17 +60,15 @@ def outline_from_maps(
         return None
     y, x = np.unravel_index(int(heights.argmax()), heights.shape)
     seed = (near[0].start + int(y), near[1].start + int(x))
-    level = min(settings.splitting, 0.5 * float(ndimage.gaussian_filter(distance, 1.0)[near].max()))
     thresholds = sorted({min(share * peak, settings.probability) for share in SHARES}, reverse=True)
-    found = [_region(likely >= threshold, taken, distance, level, seed) for threshold in thresholds]
+    found = [_region(split((likely >= threshold) & ~taken, distance, settings.splitting, least=0), taken, seed) for threshold in thresholds]
     largest = LARGEST * typical or taken.size / 4
     offered = [mask for mask in found if mask is not None and _plausible(mask, largest)]
     slope = ndimage.gaussian_gradient_magnitude(likely, 1.0)
     return max(offered, key=lambda mask: _steepness(mask, slope), default=None)
 
 
-def _region(mask: Mask, taken: Mask, distance: npt.NDArray[np.float32], level: float, seed: tuple[int, int]) -> Mask | None:
-    parts = split(mask & ~taken, distance, level)
+def _region(parts: npt.NDArray[np.int32], taken: Mask, seed: tuple[int, int]) -> Mask | None:
     if not parts[seed]:
         return None
     alone = np.where(parts == parts[seed], 1, np.where(taken, 2, 0)).astype(np.int32)

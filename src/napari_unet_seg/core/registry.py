@@ -213,11 +213,21 @@ def export_model(name: str, path: str | os.PathLike[str], overwrite: bool = Fals
     return load_model(entry.path).save(target)
 
 
-def _store(model: Model, name: str) -> Entry:
+def check_name(name: str) -> None:
+    """Raise `ModelError` if a new model cannot be called so, or one is called so already.
+
+    Parameters
+    ----------
+    name : str
+    """
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise ModelError(f"A model cannot be called {name!r}; use letters, digits, - and _, and not nuclei or nuclei-v and a number.")
     if name in list_models():
         raise ModelError(f"There is a model named {name!r} already; choose another name, or delete that one first.")
+
+
+def _store(model: Model, name: str) -> Entry:
+    check_name(name)
     folder = checkpoint.user_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

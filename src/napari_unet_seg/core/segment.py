@@ -198,7 +198,7 @@ def _blank_notice(limits: list[Limits]) -> str:
     """Say how many planes were taken for blank, since it is hard to tell from outside why nothing is found."""
     blank = sum(not plane.high > plane.low for plane in limits)
     where = "this image" if len(limits) == 1 else f"{blank} of {len(limits)} planes"
-    return f"There is nothing but even ground, noise or haze in {where}; to search all the same, set the limits by hand." if blank else ""
+    return f"Nothing stands out in {where} but even ground, noise or haze; to search all the same, set the limits by hand." if blank else ""
 
 
 def _provenance(work: Work, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:

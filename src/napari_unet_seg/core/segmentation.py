@@ -64,4 +64,5 @@ class Segmentation:
         if self.grid is None:
             return self
         labels, class_map = (enlarged(array, self.grid, shape[-2:]) for array in (self.labels, self.classes))
-        return Segmentation(labels, in_full_pixels(self.features, self.grid), self.provenance, class_map)
+        provenance = {name: value for name, value in self.provenance.items() if name != "grid"}
+        return Segmentation(labels, in_full_pixels(self.features, self.grid), provenance, class_map)

@@ -82,7 +82,7 @@ class DiameterTool(QObject):
         pixel : float or None
             Micrometres of a pixel; None when that is not known, and only pixels can be meant.
         """
-        if layer is not self._layer:
+        if layer != self._layer:
             self.hint.hide()
         self._layer, self._pixel = layer, pixel
         self.unit.setVisible(pixel is not None)
@@ -190,6 +190,7 @@ class DiameterTool(QObject):
             shape_type="ellipse",
             name=CIRCLE,
             face_color="transparent",
+            opacity=1.0,
             edge_color=_YELLOW,
             edge_width=max(radius / 8, 0.5),
             scale=np.asarray(layer.scale)[-2:],
@@ -213,7 +214,7 @@ class DiameterTool(QObject):
 
     def _lose(self, event: Any) -> None:
         """Follow the layer list, from which the person may delete the circle."""
-        if self._circle is not None and event.value is self._circle:
+        if self._circle is not None and event.value == self._circle:
             self._circle = None
             if isalive(self.show_button):  # type: ignore[no-untyped-call]  # the viewer may outlive the window
                 self.show_button.setChecked(False)

@@ -48,7 +48,7 @@ class EnginePicker(QObject):
     def __init__(self, parent: QWidget) -> None:
         """Make the editors; `refresh` fills them."""
         super().__init__(parent)
-        self._looked_into = ""
+        self._looked_into = self._wanted = ""
         self._known: Surroundings | None = None
         self.model_box, self.device_box = Choice(parent), Choice(parent)
         self.model_label, self.device_label, self.reason = QLabel("Model", parent), QLabel("Device", parent), Hint(parent)
@@ -86,6 +86,18 @@ class EnginePicker(QObject):
     def looking(self) -> bool:
         """Whether it is being found out what there is."""
         return self._job.running
+
+    def choose(self, name: str) -> None:
+        """Choose a model that may have been added just now.
+
+        Parameters
+        ----------
+        name : str
+        """
+        self._wanted = name if self.looking else ""  # a look that has begun may not know it, and would choose another
+        if self.model_box.findText(name) < 0:
+            self.model_box.addItem(name)
+        self.model_box.setCurrentText(name)
 
     def refresh(self) -> None:
         """Find out again which models and devices there are."""
@@ -156,6 +168,8 @@ class EnginePicker(QObject):
         self.failed.emit(error)
 
     def _look_again(self) -> None:
+        if self._wanted:
+            self.choose(self._wanted)
         if self.model and self.model != self._looked_into:
             self.refresh()
 

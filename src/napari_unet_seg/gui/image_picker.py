@@ -91,6 +91,11 @@ class ImagePicker(QObject):
         """Whether the editors are there; the viewer and its layers may outlive the window, and go on telling."""
         return bool(isalive(self.image_box))  # type: ignore[no-untyped-call]
 
+    def choose(self, layer: Image) -> None:
+        """Choose a layer, if it is offered."""
+        if layer in self._layers:
+            self.image_box.setCurrentIndex(self._layers.index(layer))
+
     def refresh(self, event: object = None) -> None:
         """Offer the image layers that there are, topmost first as in the layer list, and keep the choice unless an image was opened."""
         if not self._alive:

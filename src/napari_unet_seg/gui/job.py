@@ -40,6 +40,8 @@ class Job(QObject):
 
     progressed = Signal(object)
     """The newest `Progress`, and every one that has a notice."""
+    reported = Signal(object)
+    """Every `Progress` since the window looked last, as a list: for curves, which need them all."""
     returned = Signal(object)
     """What the generator returned."""
     failed = Signal(object)
@@ -51,6 +53,7 @@ class Job(QObject):
         """Prepare; no thread is made before the first start."""
         super().__init__(parent)
         self._reports: deque[Progress] = deque()
+        self._commands: deque[Any] = deque()
         self._future: Future[Any] | None = None
         self._polling = False
         self._stop = threading.Event()
@@ -86,12 +89,24 @@ class Job(QObject):
             return False
         self._stop.clear()
         self._reports.clear()
+        self._commands.clear()
         # A thread for each run, so that none idles; the future keeps whatever is raised.
         executor = ThreadPoolExecutor(1, thread_name_prefix="napari-unet-seg")
-        self._future = executor.submit(_run, steps, self._stop, self._reports)
+        self._future = executor.submit(_run, steps, self._stop, self._reports, self._commands)
         executor.shutdown(wait=False)
         self._timer.start()
         return True
+
+    def send(self, command: Any) -> None:
+        """Send something into the generator at its next step; nothing happens when none runs.
+
+        Parameters
+        ----------
+        command : object
+            Such as `Command.STOP` or a `Preview`; each is sent with a step of its own, in their order.
+        """
+        if self.running:
+            self._commands.append(command)
 
     def cancel(self) -> None:
         """End the generator at its next step; `cancelled` tells when it has ended."""
@@ -111,6 +126,8 @@ class Job(QObject):
             return
         done = self._future.done()  # asked before the reports are taken, so that none is left behind
         reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        if reports:
+            self.reported.emit(reports)
         for report in reports:
             if report.notice or report is reports[-1]:
                 self.progressed.emit(report)
@@ -130,12 +147,14 @@ class Job(QObject):
         self.finished.emit()
 
 
-def _run(steps: Steps[Any], stop: threading.Event, reports: deque[Progress]) -> Any:
+def _run(steps: Steps[Any], stop: threading.Event, reports: deque[Progress], commands: deque[Any]) -> Any:
     """Go through the steps in the thread; `CancelledError` when asked to stop."""
+    begun = False  # a generator takes nothing before its first step
     with closing(steps), _small_collections():
         while not stop.is_set():
             try:
-                reports.append(next(steps))
+                reports.append(steps.send(commands.popleft() if begun and commands else None))
+                begun = True
             except StopIteration as end:
                 if stop.is_set():
                     break

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_unet_seg.gui.editors import Choice
 from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.layer_choice import TEMPORARY_KEY
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -94,7 +95,8 @@ class LabelsPicker(QObject):
         if not self._alive:
             return
         chosen = self.layer
-        self._layers = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Labels)]
+        labels = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Labels)]
+        self._layers = [layer for layer in labels if TEMPORARY_KEY not in layer.metadata]
         self.box.blockSignals(True)
         self.box.clear()
         self.box.addItems([layer.name for layer in self._layers])

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QListWid
 from napari_unet_seg.core.rings import GAP
 from napari_unet_seg.gui.editors import Choice, Hint, Number
 from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.layer_choice import TEMPORARY_KEY
 from napari_unet_seg.gui.layers import describe
 from napari_unet_seg.gui.measuring import Measurable, layer_info, list_measurable
 
@@ -101,7 +102,7 @@ class MeasureInputs(QObject):
         if not isalive(self.nuclei_box):  # type: ignore[no-untyped-call]
             return
         chosen, layers = self.layer, list(self._viewer.layers)
-        self._layers = [layer for layer in reversed(layers) if isinstance(layer, Labels)]
+        self._layers = [layer for layer in reversed(layers) if isinstance(layer, Labels) and TEMPORARY_KEY not in layer.metadata]
         self.nuclei_box.blockSignals(True)
         self.nuclei_box.clear()
         self.nuclei_box.addItems([layer.name for layer in self._layers])

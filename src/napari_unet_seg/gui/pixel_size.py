@@ -101,7 +101,7 @@ def _suffix(size: tuple[float, float] | None) -> str:
 def _shares_pixels(layer: Layer, image: Image) -> bool:
     """Whether a layer has the unit and the scale of an image in the plane."""
     return (
-        (layer is image)
+        (layer == image)
         or (
             layer.ndim >= 2  # a plane
             and tuple(layer.units[-2:]) == tuple(image.units[-2:])

@@ -78,7 +78,7 @@ class RegionPicker(QObject):
     @property
     def file(self) -> Path | None:
         """The file that the region is from; None when it is from elsewhere."""
-        return self._read[0] if self._read is not None and self._chosen is self._read else None
+        return self._read[0] if self._read is not None and self._chosen == self._read else None
 
     @property
     def reading(self) -> bool:
@@ -103,7 +103,7 @@ class RegionPicker(QObject):
             If the view shows nothing of the image, or the shapes enclose nothing.
         """
         chosen = self._chosen
-        if chosen is VIEW:
+        if chosen == VIEW:
             return view_of(layer)
         if isinstance(chosen, Shapes):
             return areas_of(chosen, layer)
@@ -124,7 +124,7 @@ class RegionPicker(QObject):
         self.box.addItems([_title(entry) for entry in self._entries])
         self.box.setCurrentIndex(self._place(chosen))
         self.box.blockSignals(False)
-        if self._chosen is not chosen:
+        if self._chosen != chosen:
             self._choose()
 
     def choose_file(self, path: Path) -> None:
@@ -154,7 +154,7 @@ class RegionPicker(QObject):
         return self._entries[index] if 0 <= index < len(self._entries) else WHOLE
 
     def _place(self, wanted: Any) -> int:
-        return next((place for place, entry in enumerate(self._entries) if entry is wanted), 0)
+        return next((place for place, entry in enumerate(self._entries) if entry == wanted), 0)
 
     def _choose(self, index: int = 0) -> None:
         if self._chosen in (FILE, OTHER_FILE):

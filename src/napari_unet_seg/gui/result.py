@@ -108,7 +108,7 @@ class Result:
                 self._own_array = True
             else:
                 self.labels.data[index] = plane.labels
-                self.labels.refresh(extent=False)
+                self.labels.refresh(extent=False, thumbnail=False)
         number = self._number(index)
         self.fingerprint = (*self.fingerprint[:number], plane.digest, *self.fingerprint[number + 1 :])
 

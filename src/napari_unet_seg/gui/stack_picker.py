@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.gui.layers import Channel
 
-_TITLES = {"planes": "Each slice by itself", "maximum": "Maximum projection"}
+_TITLES = {"planes": "One by one", "maximum": "Max projection"}
 _TIP = (
     "A nucleus that shows in several slices has an outline in each of them. The maximum projection takes the brightest value along the "
     "slices first, so that each nucleus is outlined once; it suits fluorescence whose nuclei do not lie above one another. Times are "

@@ -87,6 +87,11 @@ class StatusPanel(QWidget):
         self._show(self.result, self.detail)
         self.detail.setText(detail)
 
+    def forget_progress(self) -> None:
+        """Say nothing of how far a run is; its result and a message stay."""
+        self.bar.hide()
+        self.detail.setVisible(not self.result.isHidden())
+
     def forget_result(self) -> None:
         """Say nothing of a result any more; a message stays."""
         self.result.hide()

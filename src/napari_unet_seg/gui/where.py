@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 AREAS = ("rectangle", "polygon", "ellipse")
 """Kinds of shape that enclose something."""
+_DIGITS = 4
+"""A ten-thousandth of a pixel: what turning and scaling leave beyond is no place."""
 _ARC = 64
 """Corners of the polygon that stands for an ellipse: it is off by a thousandth of its radius."""
 
@@ -75,7 +77,7 @@ def areas_of(shapes: Shapes, layer: Image) -> Polygons:
     areas = [_ellipse(corners) if kind == "ellipse" else np.asarray(corners, float) for corners, kind in pairs if kind in AREAS]
     if not areas:
         raise InputError(f"“{shapes.name}” holds no area; draw a rectangle, a polygon or an ellipse there.")
-    return tuple(tuple((float(y), float(x)) for y, x in _in_pixels(area, shapes, layer)) for area in areas)
+    return tuple(tuple((round(float(y), _DIGITS), round(float(x), _DIGITS)) for y, x in _in_pixels(area, shapes, layer)) for area in areas)
 
 
 def shown_index(viewer: Viewer, layer: Image) -> tuple[int, ...]:

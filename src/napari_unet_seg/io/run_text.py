@@ -70,8 +70,8 @@ def as_python(run: Run) -> str:
     str
         Lines that leave the labels in ``labels``.
     """
-    arguments = [f"{name}={value!r}," for name, value in _differences(run.settings, SegmentSettings()).items()]
-    given = f"\n    {chr(10).join(arguments)}\n".replace("\n", "\n    ").rstrip(" ") if arguments else ""
+    given = "".join(f"\n    {name}={value!r}," for name, value in _differences(run.settings, SegmentSettings()).items())
+    given += "\n" if given else ""
     channel = "" if run.channel is None else f", channel={run.channel}"
     lines = [
         *_remarks(run),
