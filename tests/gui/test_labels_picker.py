@@ -3,20 +3,21 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_unet_seg.gui.labels_picker import LabelsPicker, needs_crop, why_not
 
 
 @pytest.fixture
-def picker(viewer, qtbot):
+def picker(viewer):
     parent = QWidget()
-    qtbot.addWidget(parent)
     picker = LabelsPicker(viewer, parent)
     picker.told = []
     picker.changed.connect(lambda: picker.told.append(picker.layer.name if picker.layer else None))
     yield picker
-    assert parent is not None  # it lives as long as the test
+    parent.deleteLater()  # before the viewer's own check for widgets that are left over
+    QCoreApplication.sendPostedEvents(parent, QEvent.Type.DeferredDelete)
 
 
 def blank():

@@ -308,12 +308,13 @@ class TestShown:
 def test_neither_the_import_nor_the_widget_loads_torch():
     code = (
         "import sys\n"
-        "from qtpy.QtWidgets import QApplication, QLabel, QToolButton\n"
-        "app = QApplication([])\n"
-        "from napari.components import ViewerModel\n"
+        "from napari import Viewer\n"
+        "viewer = Viewer(show=False)\n"
+        "before = set(sys.modules)\n"
         "from napari_unet_seg.gui.segment_widget import SegmentWidget\n"
-        "widget = SegmentWidget(ViewerModel())\n"
-        "print(sorted({'torch', 'skimage.segmentation', 'zarr'} & set(sys.modules)))\n"
+        "widget = SegmentWidget(viewer)\n"
+        "print(sorted({'torch', 'skimage.segmentation', 'zarr', 'pyqtgraph', 'pandas'} & (set(sys.modules) - before)))\n"
+        "viewer.close()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"

@@ -59,7 +59,9 @@ def show(viewer, models, qtbot):
         widget = TrainWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Train on painted labels")
         viewer.window.show()
-        qtbot.waitUntil(lambda: widget.isVisible() and not widget.engine.looking and widget.engine.model_box.findText("tiny") >= 0, timeout=LONG_MS)
+        qtbot.waitUntil(
+            lambda: widget.isVisible() and not widget.engine.looking and widget.engine.model_box.findText("tiny") >= 0, timeout=LONG_MS
+        )
         widget.engine.device_box.setCurrentIndex(widget.engine.device_box.findData("cpu"))
         widget.length.setValue(steps)
         for name, value in {"patch": 64, "batch": 2}.items():
@@ -131,7 +133,7 @@ def begun(show, viewer, image, training, qtbot):
     paint(widget, viewer)
     counted(widget, qtbot, 4)
     widget.start_button.click()
-    qtbot.waitUntil(lambda: widget.stop_button.isEnabled(), timeout=WAIT_MS)
+    qtbot.waitUntil(widget.stop_button.isEnabled, timeout=WAIT_MS)
     return widget
 
 
@@ -359,3 +361,56 @@ class TestThePreview:
         finish(qtbot, shown, training)
         assert names(viewer) == ["discs painted"]
         assert shown.trained.isVisible()
+
+
+class TestAfterATraining:
+    def test_a_training_that_was_saved_before_it_was_cancelled_can_go_on(self, begun, training, monkeypatch, qtbot):
+        (training.plan.folder / run_plan.STATE).write_bytes(b"")
+        run_plan.write_plan(training.plan, [], [])
+        with qtbot.waitSignal(begun.job.finished, timeout=WAIT_MS):
+            begun.cancel_button.click()
+        settle(qtbot, begun)
+        assert "Resume goes on" in begun.status.detail.text()
+        assert buttons(begun) == GOES_ON
+        monkeypatch.setattr(train_widget, "resume_steps", Training())
+        first = training.plan
+        begun.resume_button.click()
+        qtbot.waitUntil(begun.stop_button.isEnabled, timeout=WAIT_MS)
+        assert begun._plan.folder == first.folder
+        with qtbot.waitSignal(begun.job.finished, timeout=WAIT_MS):
+            begun.stop_button.click()
+
+    def test_the_button_to_use_it_is_the_one_that_stands_out(self, begun, training, qtbot):
+        assert begun.start_button.property("kind") == "primary"
+        finish(qtbot, begun, training)
+        assert begun.start_button.property("kind") == "secondary"
+        assert begun.trained.use_button.isEnabled()
+
+    def test_a_name_that_was_taken_meanwhile_keeps_the_model(self, begun, training, models, qtbot):
+        finish(qtbot, begun, training)
+        tiny_model().save(training.plan.folder / "best")
+        begun.name.setText("tiny")
+        begun.trained.use_button.click()
+        qtbot.waitUntil(lambda: "tiny" in begun.status.message.text.text(), timeout=LONG_MS)
+        settle(qtbot, begun)
+        assert begun.trained.isVisible()
+        assert (training.plan.folder / "best.safetensors").is_file()
+
+    def test_warnings_come_first_and_figures_in_a_line(self, show, training, tmp_path):
+        widget = show()
+        warning = "The model is worse than its base (0.40 against 0.60): keep the base, or annotate more and train again."
+        figures = {"nuclei": 30, "ap50": 0.6, "mean_ap": 0.4}
+        report = REPORT | {"warnings": [warning], "few": False, "before": figures | {"mean_ap": 0.6}, "after": figures}
+        plan = run_plan.Plan("mine", "tiny", widget.settings(), folder=tmp_path)
+        widget.trained.show_result(Trained(plan, report, (warning, "It learned."), 1200, 61.0))
+        assert widget.trained.warning.text() == warning
+        assert widget.trained.figures.text() == "Before → after: AP at IoU 0.5 0.60 → 0.60, mean AP 0.60 → 0.40"
+        assert widget.trained.sentences.text() == "1,200 steps in 1 min 1 s. It learned."
+
+    def test_labels_of_an_earlier_time_are_offered(self, viewer, image, show, tmp_path):
+        (tmp_path / "edited").mkdir()
+        (tmp_path / "edited" / "old.labels.tif").write_bytes(b"")
+        widget = show()
+        assert widget.earlier_button.isVisibleTo(widget)
+        widget.inputs.annotate_button.click()
+        assert not widget.earlier_button.isVisibleTo(widget)

@@ -10,10 +10,10 @@ import tifffile
 
 from napari_unet_seg.errors import InputError, ModelError
 from napari_unet_seg.gui import training as module
-from napari_unet_seg.gui.training import Look, discard_steps, find_steps, train_steps
-from napari_unet_seg.gui.learning import Material
 from napari_unet_seg.gui.layers import Source
-from napari_unet_seg.gui.trying import try_steps
+from napari_unet_seg.gui.learning import Lesson, Material
+from napari_unet_seg.gui.training import Look, Trained, discard_steps, find_steps, train_steps
+from napari_unet_seg.gui.trying import Tried, try_steps
 from napari_unet_seg.io import run_plan
 from napari_unet_seg.io.run_plan import Plan
 from napari_unet_seg.progress import Command, Preview, Progress, drain
@@ -118,3 +118,21 @@ class TestTrying:
         (tmp_path / "empty").mkdir()
         with pytest.raises(InputError, match="There is no image in"):
             drain(try_steps(model, tmp_path / "empty"))
+
+
+def test_what_goes_to_another_process_and_back_can_be_packed(tmp_path):
+    import cloudpickle
+    from napari.layers import Image
+
+    from napari_unet_seg.gui.layers import read_source
+
+    pixels, labels = discs()
+    bare = Material(
+        read_source(Image(pixels, scale=(0.5, 0.5), units=("um", "um"))), labels, "inside", polygons=(((0.0, 0.0), (0.0, 9.0), (9.0, 9.0)),)
+    )
+    plan = Plan("x", "tiny", TrainSettings(steps=3), folder=tmp_path)
+    sent = (plan, [Lesson(pixels, labels)], bare, Trained(plan, {}, ("It learned.",), 3, 1.0), Tried("a", None))
+    back = cloudpickle.loads(cloudpickle.dumps(sent))
+    assert back[0] == plan
+    assert np.array_equal(back[1][0].labels, labels)
+    assert back[3].model == plan.folder / module.MODEL

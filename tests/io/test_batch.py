@@ -189,7 +189,7 @@ def test_measuring_an_image_without_nuclei_gives_an_empty_table(folder):
     (outcome,) = run("data/a.ome.tif", measure=("GFP",))
     assert outcome.error == ""
     assert outcome.nuclei == 0
-    assert outcome.warnings[0].startswith("Nothing stands out in this image")
+    assert outcome.warnings[1].startswith("Nothing stands out in this image")
     assert outcome.warnings[-1] == "No nuclei were found."
     assert len(pd.read_csv("out/a.labels.csv")) == 0
 

@@ -25,7 +25,11 @@ def folder(tmp_path, monkeypatch):
 def written(name="mine", state=True):
     plan = Plan(name, "nuclei", SETTINGS, "3 nuclei", new_run(name))
     labels = np.arange(16, dtype=np.int32).reshape(4, 4)
-    write_plan(plan, [np.ones((4, 4), np.uint16), np.ones((4, 4, 3), np.uint8)], [Annotation(labels, labels > 3, "a"), Annotation(labels, labels > 5)])
+    write_plan(
+        plan,
+        [np.ones((4, 4), np.uint16), np.ones((4, 4, 3), np.uint8)],
+        [Annotation(labels, labels > 3, "a"), Annotation(labels, labels > 5)],
+    )
     if state:
         (plan.folder / STATE).write_bytes(b"")
     return plan

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.gui.trying import Tried
 
-_COLUMNS, _EDGE, _STRIP = 3, 300, 110
-"""Of the sheet: pictures in a row, and the edge of one; and the height of a picture in a dock."""
+_COLUMNS, _EDGE = 3, 300
+"""Of a sheet: pictures in a row, and the longest edge of one in pixels."""
+_ENLARGED = 900
+"""The same edge where each picture has a row of its own."""
+_STRIP = 220
+"""The largest height of a picture in a dock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +77,16 @@ class Strip(QWidget):
         self._pictures: list[Picture] = []
         self._place = 0
         self.picture, self.caption = QLabel(self), Hint(self)
-        self.back, self.forward = QPushButton("‹", self), QPushButton("›", self)
+        self.back, self.forward, self.enlarge = QPushButton("‹", self), QPushButton("›", self), QPushButton("Enlarge", self)
+        self.enlarge.setProperty("kind", "link")
+        self.enlarge.setToolTip("Show all of them in a window, large.")
+        self.enlarge.clicked.connect(self._enlarge)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         below = QHBoxLayout()
         below.setSpacing(4)
         below.addWidget(self.caption, 1)
+        below.addWidget(self.enlarge)
         for button, tip in ((self.back, "The picture before."), (self.forward, "The next picture.")):
             button.setToolTip(tip)
             button.setFixedWidth(28)
@@ -106,11 +114,14 @@ class Strip(QWidget):
         self._place += 1 if self.sender() is self.forward else -1
         self._draw()
 
+    def _enlarge(self) -> None:
+        Sheet(self, "Pictures", self._pictures, 1).show()
+
     def _draw(self) -> None:
         if not self._pictures:
             return
         shown, count = self._pictures[self._place], len(self._pictures)
-        scaled = _scaled(shown.pixels, QSize(max(self.width(), 1), 2 * _STRIP))
+        scaled = _scaled(shown.pixels, QSize(max(self.width(), 1), _STRIP))
         self.picture.setPixmap(scaled)
         self.picture.setFixedHeight(max(scaled.height(), 1))
         self.caption.setText(shown.caption + (f" ({self._place + 1} of {count})" if count > 1 else ""))
@@ -129,18 +140,21 @@ class Sheet(QWidget):
         Its owner, with which it is closed.
     title : str
     pictures : sequence of Picture
+    columns : int
+        Pictures in a row; alone in its row, a picture is larger.
     """
 
-    def __init__(self, parent: QWidget, title: str, pictures: Sequence[Picture]) -> None:
+    def __init__(self, parent: QWidget, title: str, pictures: Sequence[Picture], columns: int = _COLUMNS) -> None:
         """Lay the pictures out; `show` shows them."""
         super().__init__(parent, Qt.WindowType.Window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         self.captions: list[str] = []
+        self._edge = _ENLARGED if columns == 1 else _EDGE
         grid = QGridLayout()
         grid.setSpacing(10)
         for place, picture in enumerate(pictures):
-            grid.addWidget(self._cell(picture), *divmod(place, _COLUMNS))
+            grid.addWidget(self._cell(picture), *divmod(place, columns))
         inner = QWidget()
         inner.setLayout(grid)
         area = QScrollArea()
@@ -149,15 +163,15 @@ class Sheet(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(area)
-        self.resize(_COLUMNS * (_EDGE + 20) + 40, 2 * (_EDGE + 60) + 40)
+        self.resize(columns * (self._edge + 20) + 40, 2 * (_EDGE + 60) + 40)
 
     def _cell(self, picture: Picture) -> QWidget:
         cell, shown, words = QWidget(self), QLabel(self), QLabel(picture.caption, self)
-        shown.setPixmap(_scaled(picture.pixels, QSize(_EDGE, _EDGE)))
+        shown.setPixmap(_scaled(picture.pixels, QSize(self._edge, self._edge)))
         shown.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom)
         words.setWordWrap(True)
         words.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        words.setMaximumWidth(_EDGE)
+        words.setMaximumWidth(self._edge)
         layout = QVBoxLayout(cell)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(shown)

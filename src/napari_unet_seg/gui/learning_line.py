@@ -50,7 +50,8 @@ class LearningLine(QWidget):
         layout.setSpacing(2)
         for hint in (self.summary, self.warnings):
             layout.addWidget(hint)
-        inputs.changed.connect(self.resting.start)
+        for changed in (inputs.changed, inputs.painted):
+            changed.connect(self.resting.start)
         self.resting.timeout.connect(self.recount)
         self.job.returned.connect(self._show_count)
         self.job.failed.connect(self._show_trouble)

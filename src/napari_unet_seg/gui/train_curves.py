@@ -128,8 +128,8 @@ class TrainCurves(QWidget):
             self.view.addItem(curve)
         self.axes["bottom"].setLabel("Step")
         self.axes["left"].setLabel("Loss")
-        self.plot.setMinimumHeight(_HEIGHT)
-        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.plot.setFixedHeight(_HEIGHT)  # a graphics view would take all the room there is
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
         self.legend.setProperty("kind", "hint")

@@ -33,7 +33,7 @@ _GROUND = (
     "Background",
     "A labels layer in which you painted where there is no nucleus, in any number. Without one, a ring of 2 px around each painted nucleus "
     "is background, except where the model sees another nucleus.",
-    "automatic: rings",
+    "rings",
 )
 _SHAPES = ("Shapes", "A Shapes layer: inside its rectangles, polygons and ellipses every nucleus is painted.", "no shapes")
 _ANNOTATE = "Make a layer to paint nuclei in, and take the brush. Pressed again, it goes on with the next nucleus."
@@ -64,7 +64,9 @@ class TrainInputs(QObject):
     """
 
     changed = Signal()
-    """Other layers were chosen, or something was painted."""
+    """Other layers, or another way of teaching, were chosen."""
+    painted = Signal()
+    """Something was painted, drawn or undone; comes many times a stroke."""
     failed = Signal(object)
     """The exception for which there is no layer to paint in."""
 
@@ -175,6 +177,7 @@ class TrainInputs(QObject):
         for name, title in MODES.items():
             self.mode.addItem(title, name)
         self.mode_label.setBuddy(self.mode)
+        self.ground.box.setMinimumWidth(56)  # it shares its row
         self.mode.setAccessibleName("Learn from")
         for widget in (self.mode_label, self.mode):
             widget.setToolTip(tooltip(_MODE))
@@ -195,8 +198,10 @@ class TrainInputs(QObject):
         for emitter, slot in self._followed:
             emitter.disconnect(slot)
         layers = [layer for layer in (self.labels.layer, self.ground.layer) if layer is not None]
-        followed = [(emitter, self._note) for layer in layers for emitter in (layer.events.paint, layer.events.labels_update)]
-        followed += [(layer.events.data, self._note) for layer in (*layers, self.shapes.layer) if layer is not None]
+        followed = [(layer.events.labels_update, self._note_paint) for layer in layers]
+        teaching = [layer for layer in (*layers, self.shapes.layer) if layer is not None]
+        # Undo is told by nothing but new data for the canvas.
+        followed += [(emitter, self._note_paint) for layer in teaching for emitter in (layer.events.data, layer.events.set_data)]
         if self.labels.layer is not None:
             events = self.labels.layer.events
             followed += [(emitter, self._note_brush) for emitter in (events.mode, events.selected_label)]
@@ -220,6 +225,10 @@ class TrainInputs(QObject):
         if self._is_alive():
             self.show()
             self.changed.emit()
+
+    def _note_paint(self, event: object = None) -> None:
+        if self._is_alive():
+            self.painted.emit()
 
     def _note_brush(self, event: object = None) -> None:
         if self._is_alive():

@@ -136,6 +136,8 @@ class TrainPanel(QWidget):
             editor.setAccessibleName(words)
             editor.setToolTip(tooltip(tip))
         self.length_unit.setToolTip(tooltip(_LENGTH_TIP))
+        for half in (self.length, self.length_unit):
+            half.setMinimumWidth(56)
 
     def _make_buttons(self) -> None:
         self.advanced_button = _button("", "flat", "Settings that are rarely needed.", self)

@@ -31,6 +31,8 @@ SHARE = 4
 MOST = 768
 """Edge of the largest part that is shown, in pixels; of a larger view, its middle is."""
 NAME = "{} (training preview)"
+_CONTOUR = 2
+"""Outlines leave the nucleus visible, and what is painted on it."""
 
 
 class TrainPreview(QObject):
@@ -133,7 +135,7 @@ class TrainPreview(QObject):
             layer.data = data
             layer.translate = place["translate"]
         elif layer is None and self._image is not None:  # somebody who deletes it does not want it
-            self._add(Labels(data, name=NAME.format(self._image.name), metadata={TEMPORARY_KEY: True}, opacity=0.5, **place), self._image)
+            self._add(Labels(data, name=NAME.format(self._image.name), metadata={TEMPORARY_KEY: True}, **place), self._image)
 
     def _add(self, layer: Labels, image: Image) -> None:
         """Add the layer right above the image, and leave what is active as it is: somebody may be painting."""
@@ -142,9 +144,9 @@ class TrainPreview(QObject):
         self.layer = layer
         self._viewer.add_layer(layer)
         layer.editable = False
+        layer.contour = _CONTOUR
         layers.move(len(layers) - 1, layers.index(image) + 1)
         layers.selection.active = chosen
-
 
 
 def _middle(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[slice, slice]:
