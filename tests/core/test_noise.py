@@ -131,7 +131,7 @@ def test_a_run_says_that_there_was_nothing_to_find():
         return [step.notice for step in nus.iter_segment(image, tiny_model(), "cpu") if step.notice]
 
     assert notices(white().astype(np.uint16)) == [
-        "There is nothing but even ground, noise or haze in this image; to search all the same, set the limits by hand."
+        "Nothing stands out in this image but even ground, noise or haze; to search all the same, set the limits by hand."
     ]
     stack = np.stack([white(), nuclei(40, 200), white(seed=3)]).astype(np.uint16)
     assert [text for text in notices(stack) if "nothing" in text] == [

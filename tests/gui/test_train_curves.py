@@ -76,13 +76,13 @@ def test_pictures_are_gone_through_one_by_one(qtbot):
     red[..., 0] = 255
     strip.set_pictures([Picture(to_pixmap(red), "first"), Picture(to_pixmap(red // 2), "second")])
     strip.resize(200, 200)
-    assert strip.caption.text() == "first (1 of 2)"
+    assert strip.caption.text() == "first 1/2"
     assert strip.picture.pixmap().toImage().pixelColor(3, 3).red() == 255
     strip.forward.click()
-    assert strip.caption.text() == "second (2 of 2)"
+    assert strip.caption.text() == "second 2/2"
     assert not strip.forward.isEnabled()
     strip.back.click()
-    assert strip.caption.text() == "first (1 of 2)"
+    assert strip.caption.text() == "first 1/2"
 
 
 def test_a_sheet_shows_counts_and_troubles(qtbot):

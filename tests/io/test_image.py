@@ -74,7 +74,7 @@ def test_other_files_are_refused(tmp_path: Path):
 
 
 def test_plain_folder_is_refused(tmp_path: Path):
-    assert refusal(tmp_path) == f"{tmp_path} is a folder, and not an OME-Zarr, nor does it hold images/ and masks/ or labels/; choose a file in it."
+    assert refusal(tmp_path) == f"{tmp_path} is a folder, no OME-Zarr, and holds no images/ with masks/ or labels/; choose a file in it."
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a device file is needed, which Windows has not")

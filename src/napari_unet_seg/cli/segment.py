@@ -173,7 +173,8 @@ class Run:
         good = [outcome for outcome in self.finished if not outcome.error]
         failed = f"; {self.failures} failed" if self.failures else ""
         nuclei = sum(outcome.nuclei or 0 for outcome in good)
-        note(f"{len(good)} images, {nuclei:,} nuclei{failed}; tables and contact sheet in {self.plan.output}")
+        found = f"{_counted(len(good), 'image', 'images')}, {_counted(nuclei, 'nucleus', 'nuclei')}"
+        note(f"{found}{failed}; tables and contact sheet in {self.plan.output}")
 
     def _record(self, outcome: Outcome) -> dict[str, Any]:
         """Return what ``--json`` tells of one input."""

@@ -115,6 +115,11 @@ class _Worker:
             else:
                 return content[0]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked for anything."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
@@ -154,7 +159,11 @@ _LOCK = threading.Lock()
 
 def _idle_worker() -> _Worker | None:
     with _LOCK:
-        return _IDLE.pop() if _IDLE else None
+        waiting = _IDLE.pop() if _IDLE else None
+    if waiting is None or waiting.alive:
+        return waiting
+    waiting.close()  # somebody has ended it, such as the system when memory ran out
+    return None
 
 
 def _keep(worker: _Worker) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet_seg.core.normalize import within_limits
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.core.segment import segment
-from napari_unet_seg.core.sparse_set import within_limits
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.core.pyramid import Level
     from napari_unet_seg.core.tiling import Box
-    from napari_unet_seg.settings import SegmentSettings
+    from napari_unet_seg.settings import Polygons, SegmentSettings
 
 MOST_PIXELS = 2**28
 """Planes up to this many pixels have labels of their own size, which take 1 GiB; those of larger ones are of a part or a level."""
@@ -66,6 +66,21 @@ class Grid:
         if self.step > 1:
             return f"The image is so large that its labels have pixels {self.step} times as long as its own."
         return "" if self.whole else "The image is so large that the labels cover the region alone."
+
+    def place(self, region: Polygons) -> Polygons:
+        """Return polygons of the image in pixels of the labels.
+
+        Parameters
+        ----------
+        region : tuple of tuple of (float, float)
+            Corners (y, x) in pixels of the image.
+
+        Returns
+        -------
+        tuple of tuple of (float, float)
+        """
+        (top, left), step = self.origin, self.step
+        return tuple(tuple(((y - top) / step, (x - left) / step) for y, x in polygon) for polygon in region)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the grid as a mapping that JSON can hold: first pixel (y, x) of the image, and step."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.core.regions import Regions
 
 STATISTICS = ("mean", "median", "min", "max", "sum", "std")
-PREFIXES = (*(f"{statistic}_" for statistic in STATISTICS), "ring_", "ratio_")
-"""How the columns of a table begin that were measured in the pixels of a channel or of a ring."""
+_PREFIXES = (*(f"{statistic}_" for statistic in STATISTICS), "ring_", "ratio_")
+_ENDINGS = ("_um", "_um2")
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -80,7 +80,17 @@ def ring_intensities(rings: Regions, image: npt.NDArray[Any], name: str, means: 
 
 def is_intensity(name: str) -> bool:
     """Whether a column of a table, by its name, was measured in the pixels of a channel or of a ring."""
-    return name.startswith(PREFIXES)
+    return name.startswith(_PREFIXES)
+
+
+def is_physical(name: str) -> bool:
+    """Whether a column of a table, by its name, is in micrometres."""
+    return name.endswith(_ENDINGS)
+
+
+def follows_pixels(name: str) -> bool:
+    """Whether a column, other than number, shape and place, depends on which pixels a nucleus has: it is not true of others."""
+    return name == "score" or is_intensity(name) or is_physical(name)
 
 
 def without_measured(table: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +106,7 @@ def without_measured(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         What is left: number, shape, place, and what somebody else added.
     """
-    return table[[name for name in table if not (is_intensity(str(name)) or str(name).endswith(("_um", "_um2")))]]
+    return table[[name for name in table if not (is_intensity(str(name)) or is_physical(str(name)))]]
 
 
 def _finite(regions: Regions, image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[Any]]:

@@ -30,7 +30,7 @@ def merge_region(
     new : tuple
         What a run of the region found: labels of the same shape, and their table.
     region : tuple of polygons
-        As in `SegmentSettings.region`.
+        As in `SegmentSettings.region`, but in pixels of the labels.
 
     Returns
     -------

@@ -107,6 +107,23 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
     return Limits(high if blank else low, high, polarity)
 
 
+def within_limits(plane: Any, settings: SegmentSettings) -> SegmentSettings:
+    """Return settings that segment a part of a plane as if it were the whole: with its limits and polarity.
+
+    Parameters
+    ----------
+    plane : array-like
+        All of it, (Y, X), or (Y, X, 3 or 4) for colour.
+    settings : SegmentSettings
+        Other than limits and polarity.
+
+    Returns
+    -------
+    SegmentSettings
+    """
+    return replace(settings, **estimate_limits(plane, settings).to_dict())
+
+
 def normalize(plane: Array, limits: Limits) -> npt.NDArray[np.float32]:
     """Apply limits to a plane or to a part of it.
 

@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.edits import Box, box_of, grown, joined
-from napari_unet_seg.core.intensities import PREFIXES
+from napari_unet_seg.core.intensities import follows_pixels
 from napari_unet_seg.core.measure import add_physical, measure_plane
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PIXEL_VALUES = (*PREFIXES, "score")
-"""How columns begin that are not known of pixels which were not measured in an image."""
 
 Positions = npt.NDArray[np.int64]
 
@@ -108,7 +105,8 @@ def change_rows(
     Returns
     -------
     Change
-        Nuclei that stay keep their row's place and what others wrote into it, less intensities, which are not known of the new pixels.
+        Nuclei that stay keep their row's place and what others wrote into it, less what is not known of the new pixels: intensities, and
+        sizes in micrometres without a `scale`.
         New nuclei come last.
     """
     out_at = np.flatnonzero(np.isin(table["index"], list(numbers)) & rows_of(table, plane))
@@ -182,7 +180,7 @@ def _long(leading: Sequence[int]) -> int:
 
 def _with_foreign(rows: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
     """Add what others wrote of the nuclei that stay."""
-    names = [name for name in old if name not in rows and not str(name).startswith(_PIXEL_VALUES)]
+    names = [name for name in old if name not in rows and not follows_pixels(str(name))]
     foreign = old.set_index("index", drop=False)[names]
     foreign = foreign[~foreign.index.duplicated()]
     return rows.assign(**{str(name): foreign[name].reindex(rows["index"]).array for name in names if name != "index"})

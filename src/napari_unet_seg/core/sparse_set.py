@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_unet_seg.core.annotations import Annotation, sparse
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.normalize import estimate_limits
+from napari_unet_seg.core.normalize import within_limits
 from napari_unet_seg.core.segment import iter_segment
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, relay
@@ -88,24 +88,6 @@ def _iter_seen(image: Any, painted: Any, model: Model, device: str) -> Steps[Any
     seen = np.zeros(painted.shape, np.int32)
     seen[rows, columns] = result.labels
     return seen
-
-
-def within_limits(image: Any, settings: SegmentSettings) -> SegmentSettings:
-    """Return settings that segment a part of a plane as if it were the whole: with its limits and polarity.
-
-    Parameters
-    ----------
-    image : ndarray
-        The whole plane, (Y, X), or (Y, X, 3 or 4) for colour.
-    settings : SegmentSettings
-        Other than limits and polarity.
-
-    Returns
-    -------
-    SegmentSettings
-    """
-    limits = estimate_limits(image, settings)
-    return replace(settings, low=limits.low, high=limits.high, polarity=limits.polarity)
 
 
 def _around(occupied: Any) -> slice:

@@ -154,12 +154,14 @@ def add_steps(spot: Spot, image: ImagePlane, provenance: Mapping[str, Any]) -> S
     """
     yield Progress(LOOKING_CLOSER, 0, 0)
     from napari_unet_seg.core.apart import iter_apart
+    from napari_unet_seg.core.normalize import within_limits
 
     plane = image.read()  # lazily
     limits = _limits(provenance, image.number)
     settings = replace(spot.settings, **limits) if limits else spot.settings
     if not limits and settings.low == settings.high:
-        settings = _with_limits_of(image.whole(), settings)
+        # Those of the window alone would make a nucleus of its brightest noise.
+        settings = within_limits(image.whole(), settings)
     wide = grown(spot.box, _CONTEXT, plane.shape[:2])
     maps = yield from iter_apart(maps_steps, np.asarray(plane[wide]), str(provenance.get("model") or "nuclei"), settings)
     inner = tuple(slice(side.start - all_.start, side.stop - all_.start) for side, all_ in zip(spot.box, wide, strict=True))
@@ -194,13 +196,6 @@ def _limits(provenance: Mapping[str, Any], number: int) -> dict[str, Any]:
     limits = provenance.get("limits") or []
     found = limits[number] if number < len(limits) else {}
     return {name: found[name] for name in ("low", "high", "polarity") if name in found} if found.get("high") != found.get("low") else {}
-
-
-def _with_limits_of(plane: Any, settings: SegmentSettings) -> SegmentSettings:
-    """Fix the limits on the whole plane; those of a window alone would make a nucleus of its brightest noise."""
-    from napari_unet_seg.core.normalize import estimate_limits
-
-    return replace(settings, **estimate_limits(plane, settings).to_dict())
 
 
 def _model(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject
 
 from napari_unet_seg.gui.kept_maps import maps_of
+from napari_unet_seg.gui.layers import micrometres
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
 from napari_unet_seg.io.napari_writers import info_of_layer
 
@@ -58,10 +59,7 @@ class CorrectedLayer(QObject):
     @property
     def micrometres(self) -> tuple[float, float] | None:
         """Size of a pixel (Y, X), when the layer's units tell it."""
-        layer = self.layer
-        info = info_of_layer({"scale": tuple(map(float, layer.scale[-2:])), "units": layer.units[-2:], "axis_labels": ("y", "x")})
-        y, x = info.step("Y"), info.step("X")
-        return None if y is None or x is None else (y, x)
+        return micrometres(self.layer)
 
     def plane(self, index: Index) -> npt.NDArray[Any]:
         """Return one plane, which is a view of the layer's pixels: not to be written to."""

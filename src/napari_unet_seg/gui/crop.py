@@ -101,7 +101,26 @@ def crop_steps(level: Any, index: Index, view: Box, highest: int = 0) -> Steps[C
     return Crop(index, window, np.where(hidden, 0, labels).astype(np.int32), hidden, highest)
 
 
-def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> Steps[None]:
+@dataclass(frozen=True)
+class Written:
+    """What was written into the labels that a crop is from.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape of the box
+        The corrected labels.
+    table : pandas.DataFrame
+        The nuclei that changed, from `corrected_rows`.
+    numbers : set of int
+        Of them, and of those that are gone.
+    """
+
+    labels: npt.NDArray[Any]
+    table: pd.DataFrame
+    numbers: set[int]
+
+
+def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> Steps[Written]:
     """Write corrected labels into every level.
 
     Parameters
@@ -117,6 +136,10 @@ def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> 
     ------
     Progress
         After each level.
+
+    Returns
+    -------
+    Written
 
     Raises
     ------
@@ -135,6 +158,7 @@ def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> 
             yield Progress(WRITING, done, len(levels))
     except (OSError, ValueError, TypeError, NotImplementedError) as error:
         raise WriteError(f"These labels cannot be written to ({error}); save the corrected part as a file of its own.") from error
+    return Written(labels, *corrected_rows(crop, labels, (int(largest.shape[-2]), int(largest.shape[-1]))))
 
 
 def corrected_rows(crop: Crop, labels: npt.NDArray[Any], shape: tuple[int, int]) -> tuple[pd.DataFrame, set[int]]:

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_unet_seg.core.remeasure import can_follow, change_rows, place_of
 from napari_unet_seg.errors import InputError, UnetSegError
-from napari_unet_seg.gui.crop import Crop, corrected_rows, crop_steps, view_box, write_steps
+from napari_unet_seg.gui.crop import Crop, Written, crop_steps, view_box, write_steps
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.labels_picker import needs_crop
-from napari_unet_seg.gui.layers import placement
+from napari_unet_seg.gui.layers import micrometres, placement
 from napari_unet_seg.io.labels_info import EDITED_KEY, PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -131,36 +131,44 @@ class CropPanel(QWidget):
             self.failed.emit(InputError("The labels that this part is from were closed; save it as a file of its own."))
             return
         self._source = layer
-        self.job.start(write_steps(levels_of(origin.layer), origin.crop, np.array(layer.data[(0,) * (layer.ndim - 2)])))
+        self.job.start(write_steps(levels_of(origin.layer), origin.crop, _plane(layer).copy()))
         self._update()
 
-    def _finish(self, result: Crop | None) -> None:
-        if self._source not in self._viewer.layers:
-            return
-        if isinstance(result, Crop):
+    def _finish(self, result: Crop | Written) -> None:
+        if isinstance(result, Written):
+            self._show_written(self._source, result)
+        elif self._source in self._viewer.layers:
             self._viewer.add_layer(_crop_layer(self._source, result))
-        else:
-            self._show_written(self._source)
 
-    def _show_written(self, part: Labels) -> None:
+    def _show_written(self, part: Labels, written: Written) -> None:
         """Let the large layer show, and its table say, what was written into it; close the part."""
         origin: Origin = part.metadata[CROP_KEY]
-        layer, labels = origin.layer, np.asarray(part.data[(0,) * (part.ndim - 2)])
-        shape = levels_of(layer)[0].shape
-        table, numbers = corrected_rows(origin.crop, labels, shape[-2:])
-        leading = tuple(shape[:-2])
+        layer = origin.layer
+        leading = tuple(levels_of(layer)[0].shape[:-2])
         if can_follow(layer.features, leading):
             place = place_of(layer.features, origin.crop.index, leading)
-            layer.features = change_rows(layer.features, table, numbers, place).apply(layer.features)
+            change = change_rows(layer.features, written.table, written.numbers, place, micrometres(layer))
+            layer.features = change.apply(layer.features)
         provenance = layer.metadata.get(PROVENANCE_KEY, {})
         layer.metadata = {**layer.metadata, PROVENANCE_KEY: {**provenance, EDITED_KEY: True}}
-        self._viewer.layers.remove(part)
         layer.refresh()
-        self._viewer.layers.selection.active = layer
+        if not np.array_equal(_plane(part), written.labels):
+            self.failed.emit(InputError("The part was corrected further while it was written back; press “Write back” once more."))
+            return
+        if part in self._viewer.layers:  # else the person has closed it meanwhile
+            self._viewer.layers.remove(part)
+        if layer in self._viewer.layers:
+            self._viewer.layers.selection.active = layer
 
     def _update(self) -> None:
         for button in (self.here_button, self.back_button):
             button.setEnabled(not self.job.running)
+
+
+def _plane(part: Labels) -> npt.NDArray[Any]:
+    """Return the pixels of a part, whose leading axes have the length 1."""
+    plane: npt.NDArray[Any] = np.asarray(part.data[(0,) * (part.ndim - 2)])
+    return plane
 
 
 def _view(viewer: Viewer, layer: Labels) -> tuple[tuple[int, ...], npt.NDArray[np.float64]]:

@@ -173,5 +173,5 @@ def class_map(maps: KeptMaps, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     for index in np.ndindex(shape[:-2]):
         plane = maps.plane(index)
         if plane is not None:
-            result[index] = classes(plane)
+            result[index] = classes(plane, len(plane) - 1)  # the last map is the distance
     return result

@@ -124,7 +124,7 @@ class Strip(QWidget):
         scaled = _scaled(shown.pixels, QSize(max(self.width(), 1), _STRIP))
         self.picture.setPixmap(scaled)
         self.picture.setFixedHeight(max(scaled.height(), 1))
-        self.caption.setText(shown.caption + (f" ({self._place + 1} of {count})" if count > 1 else ""))
+        self.caption.setText(shown.caption + (f" {self._place + 1}/{count}" if count > 1 else ""))
         self.back.setEnabled(self._place > 0)
         self.forward.setEnabled(self._place < count - 1)
         for button in (self.back, self.forward):

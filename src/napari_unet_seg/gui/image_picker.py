@@ -187,7 +187,7 @@ class ImagePicker(QObject):
         self.channel_box.blockSignals(True)
         self.channel_box.clear()
         self.channel_box.addItems([*titles, *([EVERY.format(len(self._every))] if several else [])])
-        self.channel_box.setCurrentIndex(self._shown_channel(layer, found) if named else min(0, len(found) - 1))
+        self.channel_box.setCurrentIndex(self._shown_channel(layer, found) if named else 0)
         self.channel_box.blockSignals(False)
         for widget in (self.channel_label, self.channel_box):
             widget.setVisible(self.channel_box.count() > 1)

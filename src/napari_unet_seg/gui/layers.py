@@ -175,7 +175,7 @@ def read_source(layer: Image, channel: Channel | None = None, stack: str = "plan
         planes=math.prod(leading),
         placement=placement(layer, gone),
         singles=tuple(dimension - _leading(gone) for dimension in gone[_leading(gone) :]),
-        micrometres=_micrometres(layer),
+        micrometres=micrometres(layer),
         slices=0 if flat is None else shape[flat],
         part=part,
     )
@@ -277,7 +277,8 @@ def _shear_matrix(layer: Image | Labels) -> npt.NDArray[np.float64]:
     return matrix
 
 
-def _micrometres(layer: Image) -> tuple[float, float] | None:
+def micrometres(layer: Image | Labels) -> tuple[float, float] | None:
+    """Return the size of a pixel (Y, X), when the layer's units tell it."""
     info = info_of_layer({"scale": tuple(map(float, layer.scale[-2:])), "units": layer.units[-2:], "axis_labels": ("y", "x")})
     y, x = info.step("Y"), info.step("X")
     return None if y is None or x is None else (y, x)

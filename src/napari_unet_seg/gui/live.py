@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 
 from napari_unet_seg.gui.follow import Decoder, Settlement, ShownPlane, decoding_of, settle_steps, show_steps
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.layers import read_source
+from napari_unet_seg.gui.where import shown_index
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -171,5 +171,4 @@ def visible_index(viewer: Viewer, layer: Labels) -> Index | None:
         return ()
     if dims.ndisplay != 2 or set(dims.displayed) != {dims.ndim - 2, dims.ndim - 1}:
         return None
-    place = layer.world_to_data(dims.point[-layer.ndim :])
-    return tuple(int(np.clip(round(p), 0, size - 1)) for p, size in zip(place[:-2], layer.data.shape, strict=False))
+    return shown_index(viewer, layer)[:-2]

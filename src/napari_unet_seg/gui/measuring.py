@@ -209,10 +209,12 @@ def _of_volumes(request: MeasureRequest) -> pd.DataFrame:
 
 def _joined(known: pd.DataFrame, table: pd.DataFrame, features: pd.DataFrame | None) -> pd.DataFrame:
     """Add what was measured to what is known, in the order of the columns that the layer has."""
+    from napari_unet_seg.core.intensities import is_physical
+
     table = table.set_index("label").loc[known["label"]]
     joined = known.assign(index=known["label"])
     for name in table:
-        if name not in joined or str(name).endswith(("_um", "_um2")):  # the size of a pixel may have changed
+        if name not in joined or is_physical(str(name)):  # the size of a pixel may have changed
             joined[name] = table[name].to_numpy()
     before = [] if features is None else [name for name in features if name in joined]
     return joined[[*before, *(name for name in joined if name not in before)]]

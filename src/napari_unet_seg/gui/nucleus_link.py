@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 
-from napari_unet_seg.gui.camera import camera_of
+from napari_unet_seg.gui.camera import go_to
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -85,14 +85,7 @@ class NucleusLink(QObject):
             layer.selected_label = label
         finally:
             self._going = False
-        world = np.asarray(layer.data_to_world(_place(layer, row)))
-        dims = self._viewer.dims
-        first = dims.ndim - layer.ndim
-        hidden = [axis for axis in dims.not_displayed if axis >= first]
-        if hidden:
-            dims.set_point(hidden, [float(world[axis - first]) for axis in hidden])
-        shown = [axis for axis in dims.displayed if axis >= first]
-        camera_of(self._viewer).center = tuple(float(world[axis - first]) for axis in shown)
+        go_to(self._viewer, layer, _place(layer, row))
 
     def on_mouse(self, event: Any) -> Iterator[None]:
         """Take a click on a nucleus, unless the mouse is dragged, or some layer is being edited."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.core.segment import Keep, Segmentation
     from napari_unet_seg.gui.layers import Source
+    from napari_unet_seg.settings import Polygons
 
 PREPARING = "Preparing"
 
@@ -170,7 +171,8 @@ def segment_steps(request: Request) -> Steps[Outcome]:
     content, provenance = Content(source.arrange(result.labels), features), result.provenance
     previous = _fitting(request, content, provenance)
     if previous is not None and request.settings.region:
-        content, provenance = _merged(request, content, provenance)
+        region = request.settings.region if result.grid is None else result.grid.place(request.settings.region)
+        content, provenance = _merged(request, content, provenance, region)
     return Outcome(
         content=content,
         provenance={**provenance, "input": source.name},
@@ -234,11 +236,11 @@ def _fitting(request: Request, found: Content, provenance: Mapping[str, Any]) ->
     return previous if same else None
 
 
-def _merged(request: Request, found: Content, provenance: Mapping[str, Any]) -> tuple[Content, Mapping[str, Any]]:
+def _merged(request: Request, found: Content, provenance: Mapping[str, Any], region: Polygons) -> tuple[Content, Mapping[str, Any]]:
     """Put the nuclei of a region among those that are there, and say what made the others."""
     from napari_unet_seg.core.merge import merge_region
 
     base, old = request.base or {}, request.previous or found
-    labels, table = merge_region((old.labels, old.features), (found.labels, found.features), request.settings.region)
+    labels, table = merge_region((old.labels, old.features), (found.labels, found.features), region)
     others = {name: value for name, value in base.items() if name != "outside_region"}
     return Content(labels, table), {**provenance, "outside_region": [*base.get("outside_region", ()), others]}

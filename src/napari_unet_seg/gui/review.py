@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWidge
 from napari_unet_seg.core.edits import at, delete
 from napari_unet_seg.core.remeasure import place_of, rows_of
 from napari_unet_seg.errors import InputError, UnetSegError
-from napari_unet_seg.gui.camera import camera_of
+from napari_unet_seg.gui.camera import camera_of, go_to
 from napari_unet_seg.gui.doubt_list import KINDS, TIPS, Material, doubt_steps
 from napari_unet_seg.gui.editors import Choice
 from napari_unet_seg.gui.form import tooltip
@@ -210,13 +210,8 @@ class Review(QWidget):
         layer, viewer = self._history.layer, self._viewer
         if doubt.label:
             layer.selected_label = doubt.label
-        world = np.asarray(layer.data_to_world((*doubt.plane, doubt.y, doubt.x)))
-        first = viewer.dims.ndim - layer.ndim
-        for axis in viewer.dims.not_displayed:
-            if axis >= first:
-                viewer.dims.set_point(axis, float(world[axis - first]))
+        go_to(viewer, layer, (*doubt.plane, doubt.y, doubt.x))
         camera = camera_of(viewer)
-        camera.center = tuple(float(world[axis - first]) for axis in viewer.dims.displayed)
         size = doubt.diameter * float(np.mean(np.abs(layer.scale[-2:])))
         if 0 < size * camera.zoom < _SMALL:
             camera.zoom = _WANTED / size

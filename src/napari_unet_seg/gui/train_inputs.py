@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_unet_seg.errors import InputError, UnetSegError
+from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.image_picker import ImagePicker
@@ -41,6 +42,7 @@ _CORRECT = (
     "Copy a segmentation, the one selected in the layer list or else the topmost, to correct it with napari's brush or “Correct nuclei”. "
     "The segmentation itself stays as it is."
 )
+_SCRIBBLE = "Make a layer to paint background in, and take the brush."
 _MODE = (
     "Painted nuclei: a few nuclei teach, all else is unknown. Inside shapes: there, every nucleus is painted, and the rest is background. "
     "Whole planes: the same for each plane on which something is painted."
@@ -82,9 +84,9 @@ class TrainInputs(QObject):
         self.shapes = LayerChoice(viewer, parent, _SHAPES, _is_region, _is_region)
         self.mode_label, self.mode = QLabel("Learn from", parent), Choice(parent)
         self.mode_hint, self.brush_hint = Hint(parent), Hint(parent)
-        self.annotate_button = _button("Annotate", _ANNOTATE, parent)
-        self.correct_button = _button("Correct", _CORRECT, parent)
-        self.scribble_button = _button("Paint", "Make a layer to paint background in, and take the brush.", parent)
+        self.annotate_button = narrow_button("Annotate", "tool", _ANNOTATE, parent)
+        self.correct_button = narrow_button("Correct", "tool", _CORRECT, parent)
+        self.scribble_button = narrow_button("Paint", "tool", _SCRIBBLE, parent)
         self.keys = Keys({NEXT_KEY: self.next_nucleus}, {}, parent)
         self._copying = Job(self)
         self._dress()
@@ -293,12 +295,3 @@ def _side_by_side(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget, 2 if isinstance(widget, Choice) else 1)
     return row
-
-
-def _button(text: str, tip: str, parent: QWidget) -> QPushButton:
-    button = QPushButton(text, parent)
-    button.setProperty("kind", "tool")
-    button.setToolTip(tooltip(tip))
-    button.setMinimumWidth(56)
-    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    return button

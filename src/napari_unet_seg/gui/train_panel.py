@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.editors import Choice, Hint, Number, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
 from napari_unet_seg.gui.form import SettingsForm, fields_besides, tooltip
@@ -77,7 +77,7 @@ class TrainPanel(QWidget):
         self._make_buttons()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self._make_form(), 1)
+        layout.addWidget(self._make_form())
         layout.addWidget(self.learning)
         layout.addLayout(self._make_button_rows())
         for widget in (self.status, self.curves, self.trained):
@@ -144,13 +144,10 @@ class TrainPanel(QWidget):
         self.advanced_button.setCheckable(True)
         self.advanced_button.toggled.connect(self._fold)
         self.earlier_button = _button("Open labels painted before …", "link", _EARLIER_TIP, self)
-        self.start_button = _button("Start", "primary", "", self)
-        self.stop_button = _button("Stop", "secondary", "End now, and keep the best model so far. Resume goes on with it.", self)
-        self.resume_button = _button("Resume", "secondary", "", self)
-        self.cancel_button = _button("Cancel", "secondary", "End without a model. What you painted stays.", self)
-        for button in (self.start_button, self.stop_button, self.resume_button, self.cancel_button):
-            button.setMinimumWidth(56)
-            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.start_button = narrow_button("Start", "primary", "", self)
+        self.stop_button = narrow_button("Stop", "secondary", "End now, and keep the best model so far. Resume goes on with it.", self)
+        self.resume_button = narrow_button("Resume", "secondary", "", self)
+        self.cancel_button = narrow_button("Cancel", "secondary", "End without a model. What you painted stays.", self)
 
     def _make_button_rows(self) -> QGridLayout:
         rows = QGridLayout()

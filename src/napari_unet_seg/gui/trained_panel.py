@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.editors import Hint
-from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.gallery import Picture, Strip
 from napari_unet_seg.gui.words import time_words
 
@@ -36,8 +36,9 @@ class TrainedPanel(QWidget):
         super().__init__(parent)
         self.headline, self.figures, self.warning, self.sentences = QLabel(self), QLabel(self), QLabel(self), Hint(self)
         self.pictures = Strip(self)
-        self.use_button, self.try_button = QPushButton("Use it now", self), QPushButton("Try on 6 images", self)
-        self.discard_button = QPushButton("Discard", self)
+        self.use_button = narrow_button("Use it now", "primary", USE, self)
+        self.try_button = narrow_button("Try on 6 images", "secondary", TRY, self)
+        self.discard_button = narrow_button("Discard", "secondary", DISCARD, self)
         self._build()
         self.hide()
 
@@ -70,12 +71,6 @@ class TrainedPanel(QWidget):
         self.warning.setProperty("kind", "headline")
         for label in (self.headline, self.figures, self.warning):
             label.setWordWrap(True)
-        kinds = ((self.use_button, "primary", USE), (self.try_button, "secondary", TRY), (self.discard_button, "secondary", DISCARD))
-        for button, kind, tip in kinds:
-            button.setProperty("kind", kind)
-            button.setToolTip(tooltip(tip))
-            button.setMinimumWidth(56)
-            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self.use_button, 0, 0, 1, 2)

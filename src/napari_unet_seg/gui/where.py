@@ -12,7 +12,7 @@ from napari_unet_seg.errors import InputError
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image, Shapes
+    from napari.layers import Image, Labels, Shapes
 
     from napari_unet_seg.settings import Polygons
 
@@ -80,13 +80,13 @@ def areas_of(shapes: Shapes, layer: Image) -> Polygons:
     return tuple(tuple((round(float(y), _DIGITS), round(float(x), _DIGITS)) for y, x in _in_pixels(area, shapes, layer)) for area in areas)
 
 
-def shown_index(viewer: Viewer, layer: Image) -> tuple[int, ...]:
+def shown_index(viewer: Viewer, layer: Image | Labels) -> tuple[int, ...]:
     """Return where the viewer's sliders stand, in steps along the dimensions of a layer.
 
     Parameters
     ----------
     viewer : napari.Viewer
-    layer : napari.layers.Image
+    layer : napari.layers.Image or Labels
 
     Returns
     -------

@@ -176,7 +176,7 @@ def _kind(path: Path) -> str:
         if path.is_dir():
             if any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")):
                 return "zarr"
-            raise ReadError(f"{path} is a folder, and not an OME-Zarr, nor does it hold images/ and masks/ or labels/; choose a file in it.")
+            raise ReadError(f"{path} is a folder, no OME-Zarr, and holds no images/ with masks/ or labels/; choose a file in it.")
         with path.open("rb") as file:
             start = file.read(4)
     except FileNotFoundError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet_seg.core.intensities import is_intensity
+from napari_unet_seg.core.intensities import follows_pixels
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.io.atomic import atomic_path
@@ -104,7 +104,7 @@ def _corrected(features: pd.DataFrame, pixels: pd.DataFrame, array: Any, info: L
     order = [*features["label"], *stale["label"][~stale["label"].isin(changed["label"])]]
     fresh = _measured_again(array, info, stale, _plane_columns(features, info))
     fresh = fresh[[name for name in fresh if name in features]]
-    others = [name for name in changed if name == "label" or not (name in fresh or _follows_pixels(str(name)))]
+    others = [name for name in changed if name == "label" or not (name in fresh or follows_pixels(str(name)))]
     # Columns of which nothing is known are left to be filled with NaN: they must not decide on the type of the whole.
     fresh = fresh.merge(changed[others], on="label", how="left").dropna(axis=1, how="all")
     table = pd.concat([kept, fresh]) if len(kept) else fresh.reindex(columns=features.columns)
@@ -124,11 +124,6 @@ def _agree(features: pd.DataFrame, pixels: pd.DataFrame, planes: list[str]) -> A
     same = [np.isclose(features[ours].astype(float), pixels[true], rtol=1e-7, atol=1e-4) for ours, true in pairs]
     agree: Array = np.logical_and.reduce(same)
     return agree
-
-
-def _follows_pixels(name: str) -> bool:
-    """Whether a column depends on which pixels a nucleus has: what it says of others is not true of these."""
-    return name == "score" or is_intensity(name) or name.endswith(("_um", "_um2"))
 
 
 def _measured_again(array: Any, info: LabelsInfo, stale: pd.DataFrame, planes: list[str]) -> pd.DataFrame:

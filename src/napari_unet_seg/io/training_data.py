@@ -182,7 +182,7 @@ def _matching(path: Path, planes: list[Array], what: str) -> list[Array]:
         raise InputError(f"The {what} {path.name} have planes of shapes {shapes}, and the image has {wanted}; they must be equal.")
     if found[0].dtype.kind not in "biu":
         raise InputError(f"The {what} {path.name} have dtype {found[0].dtype}; save them as whole numbers, one number a nucleus.")
-    return [plane.astype(np.int32) for plane in found]
+    return [plane.astype(np.uint8) if plane.dtype.kind == "b" else plane for plane in found]
 
 
 def _grounds(path: Path | None, planes: list[Array]) -> list[Array]:
