@@ -78,7 +78,7 @@ def test_one_bad_file_is_named_and_the_rest_is_finished(run: Run, images: list[P
     result = run("segment", "data", "-o", "out", "-m", model)
     assert result.exit_code == 1
     assert "Error: data/a.tif: a.tif is" in result.stderr
-    assert "1 images, " in result.stderr
+    assert "1 image, " in result.stderr
     assert "; 1 failed; " in result.stderr
     assert Path("out/sub/b.labels.tif").exists()
 

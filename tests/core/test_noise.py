@@ -135,6 +135,6 @@ def test_a_run_says_that_there_was_nothing_to_find():
     ]
     stack = np.stack([white(), nuclei(40, 200), white(seed=3)]).astype(np.uint16)
     assert [text for text in notices(stack) if "nothing" in text] == [
-        "There is nothing but even ground, noise or haze in 2 of 3 planes; to search all the same, set the limits by hand."
+        "Nothing stands out in 2 of 3 planes but even ground, noise or haze; to search all the same, set the limits by hand."
     ]
     assert not any("nothing" in text for text in notices(nuclei(40, 200).astype(np.uint16)))

@@ -8,7 +8,8 @@ import pytest
 import napari_unet_seg as nus
 from napari_unet_seg.core import sparse_set
 from napari_unet_seg.core.annotations import sparse
-from napari_unet_seg.core.sparse_set import iter_sparse, within_limits
+from napari_unet_seg.core.normalize import within_limits
+from napari_unet_seg.core.sparse_set import iter_sparse
 from napari_unet_seg.errors import InputError
 from tests.tiny import discs, tiny_model
 

@@ -117,7 +117,8 @@ def _tell(scores: dict[str, Scores]) -> None:
     say()
     nuclei, found = pooled.tp[0] + pooled.fn[0], pooled.tp[0] + pooled.fp[0]
     say(f"mean AP 0.5 to 0.9: {pooled.mean_ap():.3f} pooled, {_per_image_mean(scores):.3f} per image")
-    say(f"{len(scores)} images, {nuclei} nuclei in the truth, {found} in the prediction")
+    images, truth = counted(len(scores), "image", "images"), counted(nuclei, "nucleus", "nuclei")
+    say(f"{images}, {truth} in the truth, {found:,} in the prediction")
 
 
 def _record(scores: dict[str, Scores]) -> dict[str, Any]:

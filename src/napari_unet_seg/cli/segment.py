@@ -173,7 +173,7 @@ class Run:
         good = [outcome for outcome in self.finished if not outcome.error]
         failed = f"; {self.failures} failed" if self.failures else ""
         nuclei = sum(outcome.nuclei or 0 for outcome in good)
-        found = f"{_counted(len(good), 'image', 'images')}, {_counted(nuclei, 'nucleus', 'nuclei')}"
+        found = f"{counted(len(good), 'image', 'images')}, {counted(nuclei, 'nucleus', 'nuclei')}"
         note(f"{found}{failed}; tables and contact sheet in {self.plan.output}")
 
     def _record(self, outcome: Outcome) -> dict[str, Any]:

@@ -139,6 +139,27 @@ def note(text: str) -> None:
     typer.echo(_printable(text, sys.stderr), err=True)
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Say how many there are, with the word that fits.
+
+    Parameters
+    ----------
+    count : int
+    one, many : str
+        The word for one of them, and for any other number.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "nucleus", "nuclei"), counted(4312, "nucleus", "nuclei")
+    ('1 nucleus', '4,312 nuclei')
+    """
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _printable(text: str, stream: TextIO) -> str:
     """Replace what the terminal cannot show: a file name is no reason to fail."""
     encoding = stream.encoding or "utf-8"

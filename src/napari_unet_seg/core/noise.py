@@ -20,8 +20,9 @@ KURTOSIS = 3.3
 """Of the differences between neighbours, at the most; a bell has 3."""
 TAIL = 6.0
 """Standard deviations: noise does not reach it, and a few nuclei in an empty field do."""
-BLOCK = 4
-"""Pixels: means over blocks of 4 x 4 tell nuclei that are fainter than the noise of single pixels."""
+BLOCK, DARK_BLOCK = 4, 16
+"""Pixels: means over blocks of 4 x 4 tell nuclei that are fainter than the noise of single pixels; where most pixels saw no light at all,
+only means over larger blocks are spread like a bell."""
 LEAST_PIXELS = 200_000
 """Smaller planes are a few nuclei wide: there chance can make a bell of them."""
 FAINT = 0.15
@@ -47,9 +48,10 @@ def is_noise(gray: Array) -> bool:
     """
     if gray.size < LEAST_PIXELS:
         return False
-    blocks = _block_means(gray)
+    block = DARK_BLOCK if np.count_nonzero(gray == gray.min()) > gray.size / 2 else BLOCK
+    blocks = _block_means(gray, block)
     means = np.sort(blocks[np.isfinite(blocks)])
-    if means.size < LEAST_PIXELS // BLOCK**2 // 2 or not means[0] < means[-1]:  # most of it is no number, or all of it one
+    if means.size < LEAST_PIXELS // block**2 // 2 or not means[0] < means[-1]:  # most of it is no number, or all of it one
         return False
     values = means[[int(rank * means.size) for rank in _RANKS]]
     spread, middle, off = _fit_bell(values)
@@ -91,12 +93,12 @@ def _kurtosis(differences: npt.NDArray[np.float64]) -> float:
     return float((square**2).mean() / variance**2) if variance > 0 else float("inf")
 
 
-def _block_means(gray: Array) -> npt.NDArray[np.float64]:
+def _block_means(gray: Array, block: int) -> npt.NDArray[np.float64]:
     """Return the means of blocks: shape (Y, X) in blocks; of a large plane every so many rows of them."""
     if gray.shape[1] == 1:  # a sample of a large plane: one pixel after the other along its rows
         gray = gray[: gray.size // _ROW * _ROW].reshape(-1, _ROW)
-    height, width = (size // BLOCK for size in gray.shape)
-    blocks = gray[: height * BLOCK, : width * BLOCK].reshape(height, BLOCK, width, BLOCK)[:: max(1, height * width // _MOST_BLOCKS)]
+    height, width = (size // block for size in gray.shape)
+    blocks = gray[: height * block, : width * block].reshape(height, block, width, block)[:: max(1, height * width // _MOST_BLOCKS)]
     with np.errstate(over="ignore", invalid="ignore"):
         means: npt.NDArray[np.float64] = blocks.mean(axis=(1, 3), dtype=np.float64)
     return means

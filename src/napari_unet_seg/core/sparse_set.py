@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from napari_unet_seg.core.normalize import within_limits
 from napari_unet_seg.core.segment import iter_segment
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, relay
-
-if TYPE_CHECKING:
-    from napari_unet_seg.settings import SegmentSettings
 
 STAGE = "Looking at the neighbours"
 AROUND = 128
