@@ -71,6 +71,14 @@ def test_the_table_has_a_line_a_threshold(run: Run, folders: None):
     assert lines[-1] == "2 images, 6 nuclei in the truth, 6 in the prediction"
 
 
+def test_one_of_something_is_not_called_many(run: Run, folders: None):
+    for folder in ("truth", "found"):
+        Path(f"{folder}1").mkdir()
+        tifffile.imwrite(f"{folder}1/one.tif", np.pad(np.ones((6, 6), np.uint16), 3))
+    lines = run("evaluate", "truth1", "found1").stdout.splitlines()
+    assert lines[-1] == "1 image, 1 nucleus in the truth, 1 in the prediction"
+
+
 def test_two_files_will_do(run: Run, folders: None):
     result = run("evaluate", "truth/a.png", "found/b.labels.tif", "--json")
     assert json.loads(result.stdout)["mean_ap"] == 1

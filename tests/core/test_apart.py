@@ -143,6 +143,13 @@ class TestElsewhere:
         with pytest.raises(ComputeError, match=r"ended \(code 3\)"):
             drain(iter_apart(dies))
 
+    def test_one_that_ended_while_it_waited_is_replaced(self):
+        first, _ = drain(iter_apart(where))
+        (waiting,) = apart._IDLE
+        waiting._process.kill()
+        waiting._process.wait()
+        assert drain(iter_apart(where))[0] != first
+
     def test_what_is_printed_there_disturbs_nothing(self):
         assert drain(iter_apart(prints)) == "whole"
 

@@ -74,3 +74,9 @@ def test_labels_that_do_not_fit_into_memory_are_told(monkeypatch):
     monkeypatch.setattr(grid_module.np, "zeros", refuse)
     with pytest.raises(OutOfMemoryError, match="Labels of 30,000 × 40,000 pixels do not fit into memory; segment a region"):
         enlarged(labels, Grid(box(0, 5, 0, 4), 3), HUGE)
+
+
+@pytest.mark.parametrize("grid", [Grid(box(0, 5, 0, 4), 3), Grid(box(3, 8, 2, 6), whole=False), Grid(box(1, 6, 1, 5), 2)])
+def test_the_middle_of_the_first_pixel_is_the_origin(grid):
+    corner = tuple(origin + grid.step for origin in grid.origin)
+    assert grid.place(((grid.origin, corner),)) == (((0, 0), (1, 1)),)

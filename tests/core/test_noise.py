@@ -134,7 +134,7 @@ def test_a_run_says_that_there_was_nothing_to_find():
         "Nothing stands out in this image but even ground, noise or haze; to search all the same, set the limits by hand."
     ]
     stack = np.stack([white(), nuclei(40, 200), white(seed=3)]).astype(np.uint16)
-    assert [text for text in notices(stack) if "nothing" in text] == [
+    assert [text for text in notices(stack) if "Nothing" in text] == [
         "Nothing stands out in 2 of 3 planes but even ground, noise or haze; to search all the same, set the limits by hand."
     ]
-    assert not any("nothing" in text for text in notices(nuclei(40, 200).astype(np.uint16)))
+    assert not any("Nothing" in text for text in notices(nuclei(40, 200).astype(np.uint16)))

@@ -115,3 +115,13 @@ def test_axes_of_length_one_need_no_column(labels):
     assert place_of(table, (1,), (5,)) == (1,)
     assert place_of(table.assign(plane_z=0), (1, 0), (5, 1)) == (1, 0)
     assert rows_of(table, (1,)).tolist() == [False, True, True]
+
+
+def test_sizes_in_micrometres_are_forgotten_when_the_pixels_have_none(labels):
+    table = add_physical(measure_plane(labels), (0.5, 0.5))
+    labels[13:17, 13:17] = 0
+    fresh, _ = remeasure(labels, {2}, at((15, 15)))
+    after = change_rows(table, fresh, {2}).apply(table)
+    assert np.isnan(after["area_um2"][0])
+    assert after["area"][0] == table["area"][0] - 16
+    assert after["area_um2"][1] == table["area_um2"][1]

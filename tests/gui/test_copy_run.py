@@ -93,5 +93,6 @@ def test_a_region_from_a_file_is_that_file(widget, image, tmp_path, qtbot):
 
 def test_without_an_image_nothing_is_copied(widget):
     before = QApplication.clipboard().text()
+    assert not widget.copy_run.button.isEnabled()
     assert copied(widget, "Copy as Python") == before
     assert Path(before or ".").name is not None

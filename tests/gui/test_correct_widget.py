@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.correct_widget import CorrectWidget
+from napari_unet_seg.gui.correcting import STILL
 from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache
 from napari_unet_seg.gui.labels_picker import NO_LABELS
 from napari_unet_seg.gui.results import Results
@@ -164,6 +165,23 @@ def test_clicks_that_hit_nothing_are_told_and_change_nothing(viewer, layer, widg
     assert "crosses no nucleus" in widget.message.text.text()
     assert np.array_equal(layer.data, nuclei())
     assert not layer.metadata
+
+
+def test_what_was_said_of_one_tool_goes_with_the_next_or_with_the_review(viewer, layer, widget):
+    for leave in (lambda: widget.tools.choose("paint"), widget.tools.stop, widget.review.forward, widget.review.back):
+        widget.tools.choose("delete")
+        click(viewer, layer, (2, 2))
+        assert not widget.message.isHidden()
+        leave()
+        assert widget.message.isHidden()
+
+
+def test_a_click_of_a_hand_that_shakes_is_no_line(viewer, layer, widget):
+    widget.tools.choose("split")
+    still = STILL / camera_of(viewer).zoom / 2
+    drag(viewer, layer, [(16, 16), (16 + still, 16)])
+    assert np.array_equal(layer.data, nuclei())
+    assert "does not divide" in widget.message.text.text()
 
 
 def test_the_same_nucleus_twice_is_no_merge(viewer, layer, widget):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.errors import InputError, WriteError
 from napari_unet_seg.gui import crop as crop_module
 from napari_unet_seg.gui.crop import corrected_rows, crop_steps, view_box, write_steps
@@ -154,6 +154,33 @@ def test_a_pyramid_is_corrected_in_a_part_and_written_back(viewer, correct, qtbo
     assert 257 in numbers
     assert len(numbers) == 256
     assert whole.metadata["napari_unet_seg"]["edited"] is True
+
+
+def test_what_is_painted_while_a_part_is_written_back_is_not_lost(viewer, correct, qtbot):
+    arrays = levels()
+    table = add_physical(measure_plane(arrays[0]), (0.5, 0.5))
+    units = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    whole = viewer.add_labels(arrays, name="slide", multiscale=True, features=table, **units)
+    widget = correct()
+    with qtbot.waitSignal(widget.crops.job.finished, timeout=WAIT_MS):
+        widget.crops.here_button.click()
+    part = viewer.layers.selection.active
+    ready(widget, qtbot)
+    number = int(np.unique(part.data)[1])
+    part.data[np.nonzero(part.data == number)[0][0]] = 0
+    with qtbot.waitSignal(widget.crops.job.finished, timeout=WAIT_MS):
+        widget.crops.write_back()
+        part.data[0, 0] = 900
+    assert part in viewer.layers
+    assert "once more" in widget.message.text.text()
+    assert 900 not in np.asarray(whole.data[0])
+    row = whole.features.set_index("index").loc[number]
+    assert row["area"] == (np.asarray(whole.data[0]) == number).sum() < table.set_index("index")["area"][number]
+    assert row["area_um2"] == pytest.approx(row["area"] / 4)
+    with qtbot.waitSignal(widget.crops.job.finished, timeout=WAIT_MS):
+        widget.crops.write_back()
+    assert part not in viewer.layers
+    assert 900 in np.asarray(whole.data[0])
 
 
 def test_a_part_of_a_closed_layer_is_not_lost(viewer, correct, qtbot):

@@ -132,10 +132,13 @@ class TestTheEstimate:
         self.estimate(widget, viewer, qtbot, layer)
         assert 9 < diameter(widget) < 12.5
         assert widget.diameter.hint.text().endswith(" in view.")
+        assert not widget.diameter.hint.isHidden()
         viewer.scene.camera.center = (0, 64, 210)
         qtbot.waitUntil(lambda: layer.corner_pixels[0, 1] > 140, timeout=WAIT_MS)
         self.estimate(widget, viewer, qtbot, layer)
         assert 19 < diameter(widget) < 23
+        widget.form.reset()
+        assert widget.diameter.hint.isHidden()
 
     def test_nothing_in_view_is_told_and_the_diameter_stays(self, widget, viewer, qtbot, tiny):
         layer = viewer.add_image(np.full((64, 64), 300, np.uint16), name="empty")

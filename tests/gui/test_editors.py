@@ -142,6 +142,16 @@ def test_a_hint_takes_as_many_lines_as_it_needs(show, qtbot):
     qtbot.waitUntil(lambda: hint.height() > 2 * line)
 
 
+def test_a_hint_that_comes_back_with_a_longer_text_shows_all_of_it(show, qtbot):
+    hint = show(Hint())
+    hint.setText("Short.")
+    line = hint.height()
+    hint.hide()
+    hint.setText("Open an image to begin: drop a file onto the window, or take one from the samples. " * 2)
+    hint.show()
+    qtbot.waitUntil(lambda: hint.height() > 2 * line)
+
+
 def test_a_panel_is_as_high_as_its_content_and_scrolls_when_there_is_less_room(qtbot):
     form = QFormLayout()
     last = QLabel("last")

@@ -72,3 +72,10 @@ def test_classes_are_there_while_all_maps_are():
     maps.planes.clear()
     assert not has_classes(layer)
     assert request_of(layer, {"classes": Path("x")}).maps is maps
+
+
+def test_the_distance_is_no_class_of_a_model_with_two():
+    maps = KeptMaps(MapCache())
+    maps.describe("YX", (1, 2))
+    maps.put((), np.array([[[0.9, 0.4]], [[0.1, 0.6]], [[0.0, 1.0]]], np.float16))
+    assert class_map(maps, (1, 2)).tolist() == [[0, 1]]

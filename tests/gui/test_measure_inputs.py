@@ -23,7 +23,7 @@ def inputs(viewer, qtbot):
     qtbot.addWidget(owner)
     inputs = MeasureInputs(viewer, owner)
     inputs.add_rows(QFormLayout(owner))
-    yield inputs  # and hold the owner meanwhile
+    yield inputs  # noqa: PT022  # and hold the owner meanwhile
 
 
 @pytest.fixture
@@ -94,6 +94,21 @@ def test_the_active_labels_are_taken_first_and_kept(viewer, inputs):
     viewer.layers.selection.active = second
     inputs.refresh()
     assert inputs.layer is first
+
+
+def test_a_result_takes_the_place_of_hidden_labels_and_of_no_others(viewer, inputs):
+    truth = viewer.add_labels(discs()[1], name="truth", visible=False)
+    inputs.refresh()
+    assert inputs.layer is truth
+    viewer.add_image(discs()[0])
+    inputs.refresh()
+    assert inputs.layer is truth
+    result = viewer.add_labels(discs()[1], name="result")
+    inputs.refresh()
+    assert inputs.layer is result
+    viewer.add_labels(discs()[1], name="another")
+    inputs.refresh()
+    assert inputs.layer is result
 
 
 def test_the_ring_is_in_pixels_or_micrometres(viewer, nuclei, inputs):

@@ -89,6 +89,7 @@ class TestMeasuring:
     def test_without_nuclei_it_says_what_to_do(self, widget):
         assert not widget.run_button.isEnabled()
         assert widget.inputs.about.text() == NO_NUCLEI
+        assert widget.empty.isHidden(), "there is nothing to press Measure for"
         assert widget.run_button.toolTip() == NO_NUCLEI
         assert not widget.export.button.isEnabled()
         widget.measure()

@@ -280,7 +280,7 @@ class TestZarr:
         ended()
         assert not viewer.layers
         assert len(notices) == 1
-        assert "not an OME-Zarr" in notices[0][1]
+        assert "no OME-Zarr" in notices[0][1]
 
 
 class TestBesideTheWindow:
@@ -377,7 +377,7 @@ class TestFolder:
         dialog.chosen = [tmp_path]
         open_folder(viewer)
         ended()
-        assert "nor does it hold images/ and masks/" in notices[0][1]
+        assert "holds no images/ with masks/" in notices[0][1]
 
     def test_python_opens_it_too(self, tmp_path):
         kaggle(tmp_path / "set", count=1)

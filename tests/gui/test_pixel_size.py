@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.layers import read_source
 
 
@@ -36,8 +37,13 @@ def test_an_unknown_size_can_be_typed_and_holds_for_all_layers_with_these_pixels
     stack = viewer.add_image(np.zeros((3, 64, 64)))
     other = viewer.add_image(np.zeros((8, 8)), scale=(2, 2), units=("um", "um"))
     widget.images.image_box.setCurrentText("plain")
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (0, 20, 30), 8
+    middle = plain.world_to_data((20, 30))
     row.selectAll()
     qtbot.keyClicks(row, "0.325\r")
+    np.testing.assert_allclose(plain.world_to_data(camera.center[-2:]), middle)  # the view stays where it was
+    assert camera.zoom * 0.325 == pytest.approx(8)
     for layer in (plain, labels, stack):
         assert layer.scale[-2:].tolist() == [0.325, 0.325]
         assert [str(unit) for unit in layer.units[-2:]] == ["micrometer", "micrometer"]

@@ -187,6 +187,24 @@ class TestTheEngineItself:
         there = image.world_to_data(labels.data_to_world((row["centroid_y"], row["centroid_x"])))
         assert pixels[tuple(np.round(there).astype(int))] > 1000
 
+    def test_a_region_of_a_huge_image_is_done_again_in_its_own_labels(self, widget, viewer, segment, monkeypatch):
+        from napari_unet_seg.core import grid
+
+        monkeypatch.setattr(grid, "MOST_PIXELS", 100_000)
+        monkeypatch.setattr(grid, "MARGIN", 32)
+        viewer.add_image(np.tile(discs()[0], (4, 4)), name="discs")
+        viewer.add_shapes([[[200, 200], [200, 300], [300, 300], [300, 200]]], name="part")
+        choose(widget, "Inside “part”")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(widget.status.message.text, "text", lambda: "")
+            labels = segment()
+            areas = labels.features["area"]
+            wanted = sorted(areas[areas > areas.median()])
+            widget.form.rows["min_area"].set(int(areas.median()) + 1)
+            assert segment() is labels
+        assert sorted(labels.features["area"]) == wanted
+        assert sorted(np.unique(labels.data, return_counts=True)[1][1:]) == wanted
+
 
 def viewer_labels(widget):
     return widget.results.of(widget.images.layer).labels

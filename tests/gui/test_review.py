@@ -76,6 +76,15 @@ def test_lowest_scores_come_one_after_the_other(viewer, show, step):
     assert np.array_equal(layer.data, labels)
 
 
+def test_who_paints_meanwhile_goes_on_with_a_number_that_is_free(show, step):
+    labels = grid((96, 96))
+    layer, widget = show(labels, features=scored(labels))
+    widget.tools.choose("paint")
+    free = layer.selected_label
+    assert step(widget, "score") == "1 of 9"
+    assert layer.selected_label == free
+
+
 def test_small_nuclei_are_brought_near(viewer, show, step):
     labels = grid((96, 96))
     _, widget = show(labels, features=scored(labels))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtWidgets import QWidget
 
-from napari_unet_seg.gui.image_picker import EVERY, THIS_LAYER
+from napari_unet_seg.gui.image_picker import EVERY, THIS_LAYER, ImagePicker
 from napari_unet_seg.gui.open_image import open_image_layers
 from tests.gui.conftest import WAIT_MS, begin, names
 
@@ -104,10 +105,15 @@ class TestAllChannels:
         pixels = np.zeros((2, 64, 64), np.uint16)
         tifffile.imwrite(tmp_path / "x.ome.tif", pixels, metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
         open_image_layers(viewer, tmp_path / "x.ome.tif")
+        owner = QWidget()
+        qtbot.addWidget(owner)
+        viewer.layers.selection.active = viewer.layers["GFP (x)"]
+        assert ImagePicker(viewer, owner).layer == viewer.layers["DAPI (x)"], "a dock that is opened later takes the nuclei, too"
         viewer.add_image(np.zeros((8, 8)), name="other")
         widget.images.image_box.setCurrentText("DAPI (x)")
         box = widget.images.channel_box
         assert [box.itemText(index) for index in range(box.count())] == [THIS_LAYER, EVERY.format(2)]
+        assert box.currentText() == THIS_LAYER
         box.setCurrentIndex(1)
         widget.run_button.click()
         qtbot.waitUntil(lambda: len(runs.requests) == 2 and not widget.job.running, timeout=WAIT_MS)

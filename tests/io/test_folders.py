@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Layer
 
 from napari_unet_seg.errors import InputError, ReadError
 from napari_unet_seg.io import folder_layers
@@ -130,6 +131,14 @@ class TestLayers:
         assert layers[2][1]["rgb"]
         assert layers[3][0].shape == (9, 7)
         assert [options["name"] for _, options, _ in drain(iter_folder(tmp_path / "other")).layers] == ["x0", "x0 labels"]
+
+    def test_an_opacity_that_varies_is_shown(self, tmp_path):
+        colored = np.random.default_rng(0).integers(0, 255, (9, 7, 4), np.uint8)
+        png(tmp_path / "images" / "a.png", colored)
+        png(tmp_path / "masks" / "a.png", np.ones((9, 7), np.uint8))
+        (data, options, kind), _ = drain(iter_folder(tmp_path)).layers
+        assert options["metadata"]["axes"] == "YXS"
+        assert Layer.create(data, options, kind).rgb
 
     def test_no_more_than_memory_should_hold(self, tmp_path, monkeypatch):
         kaggle(tmp_path / "set")

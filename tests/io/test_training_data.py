@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.errors import InputError, ReadError
 from napari_unet_seg.io.training_data import group_name, read_training_set
 
@@ -33,6 +34,14 @@ def write(path: Path, data: Any, **options: Any) -> None:
 
 def read(folders: Path, **options: Any):
     return read_training_set(folders / "images", folders / "labels", **options)
+
+
+def test_numbers_beyond_int32_stay_apart(folders: Path):
+    write(folders / "images/a.tif", LABELS)
+    write(folders / "labels/a.tif", np.where(LABELS, LABELS + np.uint64(2**32), 0).astype(np.uint64))
+    (labels,) = read(folders).labels
+    assert labels.dtype == np.int32
+    assert (labels == compact(LABELS)[1]).all()
 
 
 def test_images_and_labels_of_any_format_are_paired(folders: Path):

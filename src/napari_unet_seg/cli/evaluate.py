@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet_seg.cli.terminal import DONE, FAILED, Bar, before_work, note, say, say_table
+from napari_unet_seg.cli.terminal import DONE, FAILED, Bar, before_work, counted, note, say, say_table
 from napari_unet_seg.errors import InputError, ReadError, UnetSegError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet_seg.cli.terminal import DONE, FAILED, USAGE, Bar, before_work, note, say, setting
+from napari_unet_seg.cli.terminal import DONE, FAILED, USAGE, Bar, before_work, counted, note, say, setting
 from napari_unet_seg.errors import ReadError, SettingsError
 from napari_unet_seg.io.inputs import Source
 from napari_unet_seg.settings import DEVICES, SegmentSettings

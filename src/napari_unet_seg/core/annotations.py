@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet_seg.core.numbering import compact
+from napari_unet_seg.core.numbering import as_int32, compact
 from napari_unet_seg.errors import InputError
 
 RING = 2
@@ -291,7 +291,4 @@ def _checked(labels: npt.NDArray[Any]) -> Labels:
         raise InputError(f"The labels have dtype {labels.dtype}; they must be integers, one for each nucleus.")
     if labels.size and labels.min() < 0:
         raise InputError(f"The labels have a negative value, {labels.min()}; 0 is the ground and nuclei are positive.")
-    if labels.dtype == np.int32:
-        return labels
-    # Numbers beyond int32 are found in files: what counts is which pixels belong together.
-    return (labels if labels.size == 0 or labels.max() <= np.iinfo(np.int32).max else compact(labels)[1]).astype(np.int32)
+    return as_int32(labels)

@@ -45,6 +45,22 @@ def compact(labels: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
     return _counted(labels, high) if high <= _SPREAD * labels.size else _sorted(labels)
 
 
+def as_int32(labels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Return labels as int32, numbered anew where numbers are larger, as they are in some files: it counts which pixels belong together.
+
+    Parameters
+    ----------
+    labels : ndarray of bool or int, not negative
+
+    Returns
+    -------
+    ndarray of int32, shape of the labels
+        The same array if it is one.
+    """
+    fits = labels.size == 0 or labels.max() <= np.iinfo(np.int32).max
+    return (labels if fits else compact(labels)[1]).astype(np.int32, copy=False)
+
+
 def _counted(labels: npt.NDArray[Any], high: int) -> tuple[Numbers, Numbers]:
     occurs = np.zeros(high + 1, bool)
     occurs[labels] = True

@@ -243,6 +243,7 @@ class CorrectWidget(QWidget):
         self.panel.undo_button.clicked.connect(self.undo)
         self.panel.redo_button.clicked.connect(self.redo)
         self.picker.changed.connect(self._follow)
+        self.tools.changed.connect(self.message.hide)  # what was said of another tool is settled
         self.tools.said.connect(self._show_said)
         self.review.said.connect(self._show_said)
         self.review.failed.connect(self._show_error)

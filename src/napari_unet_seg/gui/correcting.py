@@ -189,7 +189,7 @@ class Tools(QObject):
         still = float(np.abs(np.asarray(event.pos) - start).max()) <= STILL
         if self.active is not None and self.active.name == "split":
             self._marks.clear()
-            self._attempt(self._split, path, displayed)
+            self._attempt(self._split, path[:1] if still else path, displayed)  # a hand that shakes has drawn no line
         elif still:
             self._attempt(self._click, path[:1], displayed)
 

@@ -59,6 +59,7 @@ class DiameterTool(QObject):
         self._pixel: float | None = None
         self._layer: Image | None = None
         self._circle: Shapes | None = None
+        self._estimated = 0.0
         self.micrometres, self.unit = Number(parent), QPushButton(PIXELS, parent)
         self.show_button, self.estimate_button = QPushButton("Show", parent), QPushButton("Estimate", parent)
         self.hint, self.line, self.tools = Hint(parent), QWidget(parent), QWidget(parent)
@@ -148,6 +149,8 @@ class DiameterTool(QObject):
         self.show_button.setEnabled(self._layer is not None and diameter > 0)
         self.show_button.setToolTip(_SHOW_TIP if diameter > 0 else _NO_DIAMETER_TIP)
         self.estimate_button.setEnabled(self._layer is not None and not self.job.running)
+        if diameter != self._estimated and not self.job.running:
+            self.hint.hide()  # it tells of another diameter
         if diameter == 0 or self._layer is None:
             self.show_button.setChecked(False)
         elif self._circle is not None:
@@ -228,6 +231,7 @@ class DiameterTool(QObject):
 
     def _learn(self, found: Estimate) -> None:
         self._row.set(round(found.diameter, 1))
+        self._estimated = float(self._row.get())
         self._say(f"Estimated from {found.count:,} {'nucleus' if found.count == 1 else 'nuclei'} in view.")
 
     def _fail(self, error: BaseException) -> None:

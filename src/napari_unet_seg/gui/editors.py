@@ -25,7 +25,7 @@ _ANY_HEIGHT = 10_000
 _USUAL_WIDTH, _LEAST_WIDTH = 320, 100
 """In pixels: of the panel, and of one editor, whatever it shows."""
 if TYPE_CHECKING:
-    from qtpy.QtGui import QFocusEvent, QPaintEvent, QResizeEvent, QWheelEvent
+    from qtpy.QtGui import QFocusEvent, QPaintEvent, QResizeEvent, QShowEvent, QWheelEvent
 
     _SpinBox = QAbstractSpinBox
 else:  # Qt's own class comes second in those that inherit from both
@@ -166,6 +166,11 @@ class Hint(QLabel):
     def hasHeightForWidth(self) -> bool:  # noqa: N802
         """Say no, for a form keeps the height that it was first told."""
         return False
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Break the lines anew: the text may be another than when it was last seen, at the same width."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._fit)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Break the lines anew, once the layout is done, which would not notice a change while it is at work."""

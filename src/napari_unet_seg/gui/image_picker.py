@@ -132,9 +132,13 @@ class ImagePicker(QObject):
         return self._layers.index(chosen) if chosen in self._layers else self._preferred()
 
     def _preferred(self) -> int:
-        """Return the layer that is active in the list, else the topmost."""
+        """Return the layer that is active in the list, else the topmost; of the channels of a file, the one that shows nuclei."""
+        if not self._layers:
+            return -1
         active = self._viewer.layers.selection.active
-        return self._layers.index(active) if active in self._layers else min(0, len(self._layers) - 1)
+        first = active if active in self._layers else self._layers[0]
+        alike = [] if is_nuclear_name(first.name) else siblings(self._layers, first)
+        return self._layers.index(next((one for one in alike if is_nuclear_name(one.name)), first))
 
     def _show_layer(self, index: int = 0) -> None:
         if not self._alive:

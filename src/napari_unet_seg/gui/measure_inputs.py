@@ -98,15 +98,18 @@ class MeasureInputs(QObject):
         return self.width_box.value() / (pixel if pixel and self.unit_box.currentText() == _UM else 1.0)
 
     def refresh(self) -> None:
-        """Offer the layers that there are; what is chosen stays chosen as long as it is there."""
+        """Offer the layers that there are; what is chosen stays chosen as long as it is there, and seen when others come."""
         if not isalive(self.nuclei_box):  # type: ignore[no-untyped-call]
             return
-        chosen, layers = self.layer, list(self._viewer.layers)
+        before, chosen, layers = self._layers, self.layer, list(self._viewer.layers)
         self._layers = [layer for layer in reversed(layers) if isinstance(layer, Labels) and TEMPORARY_KEY not in layer.metadata]
         self.nuclei_box.blockSignals(True)
         self.nuclei_box.clear()
         self.nuclei_box.addItems([layer.name for layer in self._layers])
         active = self._viewer.layers.selection.active
+        come = [layer for layer in self._layers if layer not in before and layer.visible]
+        if chosen is not None and come and not chosen.visible:  # such as the truth of a sample, when a result comes
+            chosen = come[0]
         wanted = chosen if chosen in self._layers else active
         self.nuclei_box.setCurrentIndex(self._layers.index(wanted) if wanted in self._layers else min(0, len(self._layers) - 1))
         self.nuclei_box.blockSignals(False)

@@ -105,6 +105,7 @@ class MeasureWidget(QWidget):
         self.view, self.export = NucleiView(self._viewer, self), ExportPanel(self)
         self.view.tabs.addTab(self.export, "Save")
         self.empty.setText(EMPTY)
+        self.empty.hide()  # without nuclei, the rows say what to do
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setVerticalSpacing(5)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
+from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.editors import Number
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.layers import read_source
@@ -88,9 +90,19 @@ class PixelSize(QObject):
             return
         alike = [layer for layer in self._viewer.layers if _shares_pixels(layer, self._layer)]
         chosen = self._layer
+        before = np.asarray(chosen.scale, float)[-2:]
         for layer in alike:
             _scale(layer, size)
+        self._keep_view(np.asarray(chosen.scale, float)[-2:] / before)
         self.set_layer(chosen)
+
+    def _keep_view(self, growth: npt.NDArray[np.float64]) -> None:
+        """Let the camera follow an image whose world became so many times as large, or it would shrink into a corner."""
+        if self._viewer.dims.ndisplay == 2:
+            camera = camera_of(self._viewer)
+            y, x = np.asarray(camera.center, float)[-2:] * growth
+            camera.center = (camera.center[0], y, x)
+            camera.zoom /= float(growth[1])
 
 
 def _suffix(size: tuple[float, float] | None) -> str:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_unet_seg.core.edits import at, delete
 from napari_unet_seg.core.remeasure import place_of, rows_of
 from napari_unet_seg.errors import InputError, UnetSegError
+from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.camera import camera_of, go_to
+from napari_unet_seg.gui.correcting import PAINTING
 from napari_unet_seg.gui.doubt_list import KINDS, TIPS, Material, doubt_steps
 from napari_unet_seg.gui.editors import Choice
 from napari_unet_seg.gui.form import tooltip
@@ -30,7 +32,6 @@ NOTHING = "None found"
 NO_SCORES = "These labels have no score; only a segmentation of this plugin gives one."
 _RING, _LEAST_RING = 1.9, 12.0
 """Diameter of the ring in those of the nucleus, and in pixels at least."""
-_LEAST_WIDTH = 60
 _SMALL, _WANTED = 24.0, 60.0
 """Pixels of the screen: nuclei smaller than the first are enlarged to the second."""
 
@@ -61,11 +62,12 @@ class Review(QWidget):
         self._doubts: list[Doubt] | None = None
         self._place = -1
         self._going = 0
+        self._looked_at = -1
         self.kind_box, self.counter = Choice(self), QLabel(self)
-        self.previous_button = _button("◂ Previous", "Go to the one before (comma).", self)
-        self.next_button = _button("Next ▸", "Go to the next one (full stop).", self)
-        self.keep_button = _button("Keep", "It is right as it is: take it off the list and go on (K).", self)
-        self.remove_button = _button("", "", self)
+        self.previous_button = narrow_button("◂ Previous", "secondary", "Go to the one before (comma).", self)
+        self.next_button = narrow_button("Next ▸", "secondary", "Go to the next one (full stop).", self)
+        self.keep_button = narrow_button("Keep", "secondary", "It is right as it is: take it off the list and go on (K).", self)
+        self.remove_button = narrow_button("", "secondary", "", self)
         self._lay_out()
         self._job = Job(self)
         self._job.returned.connect(self._show_list)
@@ -110,10 +112,12 @@ class Review(QWidget):
 
     def forward(self) -> None:
         """Go to the next one; the list is made first, beside the window."""
+        self.said.emit("")
         self._step(1)
 
     def back(self) -> None:
         """Go to the one before."""
+        self.said.emit("")
         self._step(-1)
 
     def keep(self) -> None:
@@ -156,8 +160,8 @@ class Review(QWidget):
 
     def _go_on(self) -> None:
         """Go to the next place once a missed nucleus was added."""
-        doubt = self.doubt
-        if doubt is not None and not doubt.label and self._settled(doubt):
+        doubt, history = self.doubt, self._history
+        if doubt is not None and history is not None and not doubt.label and all(_settled(history, [doubt])):
             self._step(1)
 
     def _make_list(self, going: int) -> None:
@@ -174,31 +178,22 @@ class Review(QWidget):
 
     def _drop_settled(self) -> None:
         """Take what was corrected meanwhile off the list, but for the present one, from which the next is counted."""
-        doubts = self._doubts or []
-        present = self.doubt
-        self._doubts = [doubt for doubt in doubts if doubt is present or not self._settled(doubt)]
+        history, doubts = self._history, self._doubts or []
+        if history is None or history.edits == self._looked_at:  # of thousands of nuclei, the list may be of all
+            return
+        self._looked_at = history.edits
+        settled, present = _settled(history, doubts), self.doubt
+        self._doubts = [doubt for doubt, gone in zip(doubts, settled, strict=True) if doubt is present or not gone]
         self._place = self._doubts.index(present) if present is not None else -1
-        if present is not None and self._settled(present):
+        if present is not None and settled[doubts.index(present)]:
             del self._doubts[self._place]
             self._place -= 1
-
-    def _settled(self, doubt: Doubt) -> bool:
-        """Say whether a nucleus is gone, or a missed one is there."""
-        history = self._history
-        if history is None:
-            return True
-        if doubt.label:
-            table = history.table
-            return table is not None and doubt.label not in set(
-                table["index"][rows_of(table, place_of(table, doubt.plane, history.leading))]
-            )
-        return bool(history.plane(doubt.plane)[round(doubt.y), round(doubt.x)])
 
     def _show_list(self, doubts: list[Doubt]) -> None:
         going, self._going = self._going, 0
         if not going:  # another kind was chosen meanwhile
             return
-        self._doubts = doubts
+        self._doubts, self._looked_at = doubts, -1  # what was corrected while the list was made is still on it
         if not doubts and self.kind == "score":
             self.said.emit(NO_SCORES)
         self._step(going)
@@ -208,7 +203,7 @@ class Review(QWidget):
         if self._history is None:
             return
         layer, viewer = self._history.layer, self._viewer
-        if doubt.label:
+        if doubt.label and str(layer.mode) != PAINTING:  # who paints goes on with the number that is free
             layer.selected_label = doubt.label
         go_to(viewer, layer, (*doubt.plane, doubt.y, doubt.x))
         camera = camera_of(viewer)
@@ -252,18 +247,23 @@ class Review(QWidget):
             layout.setColumnStretch(column, 1)
 
 
+def _settled(history: EditHistory, doubts: list[Doubt]) -> list[bool]:
+    """Say of each whether the nucleus is gone, or the missed one is there."""
+    table, there = history.table, {}
+    if table is not None:
+        for plane in {doubt.plane for doubt in doubts if doubt.label}:
+            there[plane] = set(table["index"][rows_of(table, place_of(table, plane, history.leading))])
+    return [
+        doubt.label not in there.get(doubt.plane, {doubt.label})
+        if doubt.label
+        else bool(history.plane(doubt.plane)[round(doubt.y), round(doubt.x)])
+        for doubt in doubts
+    ]
+
+
 def _material(viewer: Viewer, history: EditHistory, kind: str) -> Material:
     """Take from the layer what the list is made of."""
     kept = maps_of(history.layer)
     indices = np.ndindex(history.leading) if kind == "missed" and kept is None else ()
     images = {index: image_plane(viewer, history, index) for index in indices}
     return Material(history.layer.data, history.table, kept, images)
-
-
-def _button(text: str, tip: str, parent: QWidget) -> QPushButton:
-    button = QPushButton(text, parent)
-    button.setProperty("kind", "secondary")
-    button.setToolTip(tooltip(tip))
-    button.setMinimumWidth(_LEAST_WIDTH)
-    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    return button

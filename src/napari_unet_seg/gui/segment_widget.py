@@ -172,6 +172,7 @@ class SegmentWidget(SegmentPanel):
         if self.run_button.property("kind") != kind:
             set_kind(self.run_button, kind)
         self.cancel_button.setEnabled(running)
+        self.copy_run.button.setEnabled(self.images.layer is not None)
         self.restore_button.setVisible(result is not None and result.before is not None)
         self.restore_button.setEnabled(not running)
         self.reset_button.setVisible(not self.form.is_start)

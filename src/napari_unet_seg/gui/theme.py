@@ -26,6 +26,7 @@ QPushButton[kind="tool"]:disabled {{ background-color: {foreground}; color: {fai
 QPushButton[kind="link"] {{ background-color: transparent; text-decoration: underline; padding: 0px 2px; font-size: {small}pt; }}
 QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus {{ background-color: {foreground}; }}
 QPushButton[kind="flat"] {{ background-color: transparent; text-align: left; padding: 3px 0px; color: {text}; }}
+QPushButton[kind="flat"]:disabled {{ background-color: transparent; border: none; color: {faint}; }}
 QPushButton[kind="flat"]:hover {{ color: {text}; background-color: {foreground}; }}
 QPushButton[kind="flat"]:focus {{ background-color: {foreground}; }}
 QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus {{ border: 1px solid {current}; }}

@@ -5,18 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
+from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.correcting import TOOLS, Tools
 from napari_unet_seg.gui.editors import Hint
-from napari_unet_seg.gui.form import tooltip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHOOSE = "Choose a tool, then click in the image. Esc puts it away."
 _COLUMNS = 6
-_LEAST_WIDTH = 56
 
 
 class ToolPanel(QWidget):
@@ -35,11 +34,11 @@ class ToolPanel(QWidget):
         super().__init__(parent)
         self._tools = tools
         self.buttons = {
-            tool.name: _button(f"{tool.title}  {tool.key}", "tool", f"{tool.tip} {tool.hint} (Key {tool.key})", self)
+            tool.name: narrow_button(f"{tool.title}  {tool.key}", "tool", f"{tool.tip} {tool.hint} (Key {tool.key})", self)
             for tool in TOOLS.values()
         }
-        self.undo_button = _button("Undo", "secondary", "Take the last correction back (Ctrl+Z).", self)
-        self.redo_button = _button("Redo", "secondary", "Make it again (Ctrl+Shift+Z).", self)
+        self.undo_button = narrow_button("Undo", "secondary", "Take the last correction back (Ctrl+Z).", self)
+        self.redo_button = narrow_button("Redo", "secondary", "Make it again (Ctrl+Shift+Z).", self)
         self.hint = Hint(self)
         self._lay_out()
         for button in self.buttons.values():
@@ -83,12 +82,3 @@ class ToolPanel(QWidget):
         for column in range(_COLUMNS):
             grid.setColumnStretch(column, 1)
         grid.addWidget(self.hint, 3, 0, 1, _COLUMNS)
-
-
-def _button(text: str, kind: str, tip: str, parent: QWidget) -> QPushButton:
-    button = QPushButton(text, parent)
-    button.setProperty("kind", kind)
-    button.setToolTip(tooltip(tip))
-    button.setMinimumWidth(_LEAST_WIDTH)
-    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # all of a row equally wide
-    return button

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet_seg.io.folders import Annotated, find_annotated, iter_annotated
-from napari_unet_seg.progress import Steps, relay
 
 if TYPE_CHECKING:
     from napari_unet_seg.io.napari_reader import LayerTuple
+    from napari_unet_seg.progress import Steps
 
 MOST_BYTES = 512 * 2**20
 """Images and labels of a folder are read up to this size: they are held in memory, since labels are there to be corrected."""
@@ -62,7 +62,7 @@ def iter_folder(folder: Path, names: list[str] | None = None) -> Steps[OpenedFol
     found = find_annotated(folder)
     items = found if names is None else [item for item in found if item.name in names]
     fitting = _fitting(items)
-    read = yield from relay(iter_annotated(fitting), lambda progress: progress)
+    read = yield from iter_annotated(fitting)
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, (pixels, _) in enumerate(read):
         groups.setdefault((pixels.shape, pixels.dtype), []).append(index)
@@ -90,7 +90,7 @@ def _fitting(items: list[Annotated]) -> list[Annotated]:
 def _layers(title: str, items: list[Annotated], read: list[tuple[Any, Any]]) -> list[LayerTuple]:
     alone = len(read) == 1
     pixels, labels = (parts[0] if alone else np.stack(parts) for parts in zip(*read, strict=True))
-    rgb = pixels.shape[-1] == 3 and pixels.ndim == labels.ndim + 1
+    rgb = pixels.ndim == labels.ndim + 1  # or with an opacity that varies
     axes = "YX" if alone else "QYX"
     shared: dict[str, Any] = {
         "axis_labels": ("y", "x") if alone else ("image", "y", "x"),

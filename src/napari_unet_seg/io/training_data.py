@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.numbering import as_int32
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.io.channels import nuclear_channel
 from napari_unet_seg.io.folders import find_annotated, is_annotated, read_annotated
@@ -112,8 +113,9 @@ def read_training_set(images: Path, labels: Path, known: Path | None = None, cha
 
 
 def _left_out(alone: list[Path]) -> list[str]:
-    names = ", ".join(path.name for path in alone[:5])
-    return [f"{len(alone)} files without a partner are left out: {names} ..."] if alone else []
+    names = ", ".join(path.name for path in alone[:5]) + (" ..." if len(alone) > 5 else "")
+    files = "1 file without a partner is" if len(alone) == 1 else f"{len(alone):,} files without a partner are"
+    return [f"{files} left out: {names}"] if alone else []
 
 
 def _read_annotated(folder: Path) -> TrainingSet:
@@ -182,7 +184,7 @@ def _matching(path: Path, planes: list[Array], what: str) -> list[Array]:
         raise InputError(f"The {what} {path.name} have planes of shapes {shapes}, and the image has {wanted}; they must be equal.")
     if found[0].dtype.kind not in "biu":
         raise InputError(f"The {what} {path.name} have dtype {found[0].dtype}; save them as whole numbers, one number a nucleus.")
-    return [plane.astype(np.uint8) if plane.dtype.kind == "b" else plane for plane in found]
+    return [as_int32(plane) for plane in found]
 
 
 def _grounds(path: Path | None, planes: list[Array]) -> list[Array]:
