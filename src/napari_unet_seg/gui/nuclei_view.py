@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_unet_seg.gui.colouring import ColourRow, colour, colour_columns, coloured_by, uncolour
 from napari_unet_seg.gui.nuclei_table import NucleiTable
@@ -56,6 +56,8 @@ class NucleiView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.colours)
+        # The table takes the room that is left: beside what grows, too.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
