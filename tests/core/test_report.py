@@ -38,9 +38,7 @@ def test_a_good_training_is_told_in_plain_words():
     assert made["warnings"] == []
     lines = sentences(made)
     assert lines[0] == "It learned from 40 nuclei, 9,000 background pixels, 3 planes, unknown 50 %."
-    assert lines[-1] == (
-        "Measured on 10 nuclei that were kept out of training: AP at IoU 0.5 0.80 (base 0.30), mean AP 0.80 (base 0.30)."
-    )
+    assert lines[-1] == ("Measured on 10 nuclei that were kept out of training: AP at IoU 0.5 0.80 (base 0.30), mean AP 0.80 (base 0.30).")
 
 
 def test_worse_than_the_base_is_said_first():
