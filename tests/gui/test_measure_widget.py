@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_unet_seg.core.intensities import without_measured
 from napari_unet_seg.core.measure import measure, measure_plane
-from napari_unet_seg.gui import measure_widget
+from napari_unet_seg.gui import dock, measure_widget
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache
 from napari_unet_seg.gui.layers import read_source
@@ -165,7 +165,7 @@ class TestMeasuring:
             raise RuntimeError("the disk broke")
 
         monkeypatch.setattr(widget_module, "measure_steps", broken)
-        monkeypatch.setattr(widget_module, "show_error", lambda text: None)
+        monkeypatch.setattr(dock, "show_error", lambda text: None)
         press(widget)
         assert "the disk broke" in widget.status.message.text.text()
         assert widget.run_button.isEnabled()
@@ -413,7 +413,7 @@ class TestSaving:
         assert not measured.job.running
 
     def test_a_folder_that_cannot_be_written_is_told(self, nuclei, measured, qtbot, tmp_path, monkeypatch):
-        monkeypatch.setattr(widget_module, "show_error", lambda text: None)
+        monkeypatch.setattr(dock, "show_error", lambda text: None)
         with qtbot.waitSignal(measured.job.finished, timeout=WAIT_MS):
             measured.save({"csv": tmp_path / "none" / "x.labels.csv"})
         assert "folder does not exist" in measured.status.message.text.text()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_STATE = "state.safetensors"
 _GIVEN = (
     *("steps", "minutes", "seed", "device", "precision", "batch", "patch", "loss", "learning_rate", "decay", "validation", "patience"),
 )
@@ -82,7 +81,9 @@ def train(options: TrainOptions) -> None:
         path = _save(model, target)
         _finish(data.images, annotations, model, base, folder)
     except KeyboardInterrupt:
-        kept = f"; --resume goes on with {folder}" if (folder / _STATE).is_file() else ""
+        from napari_unet_seg.io.run_plan import STATE
+
+        kept = f"; --resume goes on with {folder}" if (folder / STATE).is_file() else ""
         note(f"Cancelled: no model is written{kept}.")
         raise typer.Exit(FAILED) from None
     say(f"{path}: {model.card['steps']} steps, {time.monotonic() - started:.0f} s; use it by --model {path}")
@@ -251,7 +252,9 @@ def _target(options: TrainOptions) -> Path:
 def _run_folder(options: TrainOptions, target: Path) -> Path:
     """Return the folder of the run: with --resume the one that is there, else one without a state."""
     folder = Path(options.run) if options.run else target.with_name(f"{target.stem}_run")
-    state = folder / _STATE
+    from napari_unet_seg.io.run_plan import STATE
+
+    state = folder / STATE
     if options.resume:
         if not state.is_file():
             note(f"There is nothing in {folder} to go on with: the training starts from its beginning.")

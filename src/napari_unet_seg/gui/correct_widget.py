@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout
 
 from napari_unet_seg.core.edits import Edit
 from napari_unet_seg.errors import UnetSegError
@@ -14,6 +14,7 @@ from napari_unet_seg.gui.autosave import watch_edits
 from napari_unet_seg.gui.census import Census, census_steps
 from napari_unet_seg.gui.correcting import Tools
 from napari_unet_seg.gui.crop_panel import CropPanel, origin_of
+from napari_unet_seg.gui.dock import Dock
 from napari_unet_seg.gui.edit_history import EditHistory
 from napari_unet_seg.gui.editors import Hint
 from napari_unet_seg.gui.images_of import image_plane
@@ -23,7 +24,6 @@ from napari_unet_seg.gui.labels_picker import NO_LABELS, LabelsPicker, why_not
 from napari_unet_seg.gui.marks import Marks
 from napari_unet_seg.gui.review import Review
 from napari_unet_seg.gui.status import Message
-from napari_unet_seg.gui.theme import style_sheet
 from napari_unet_seg.gui.tool_panel import ToolPanel
 from napari_unet_seg.gui.words import count_words, explain
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _USUAL_WIDTH = 320
 
 
-class CorrectWidget(QWidget):
+class CorrectWidget(Dock):
     """Corrects labels by clicks, and steps through what is doubtful.
 
     Parameters
@@ -115,12 +115,6 @@ class CorrectWidget(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a width at which the sentences are short."""
         return QSize(_USUAL_WIDTH, super().sizeHint().height())
-
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme, which comes as another style of the window."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.StyleChange:
-            self._paint()
 
     def _actions(self) -> dict[str, Any]:
         """Say what each key does."""
@@ -255,8 +249,3 @@ class CorrectWidget(QWidget):
         self.counting.finished.connect(self._count_again)
         self.adding.returned.connect(self._take)
         self.adding.failed.connect(self._show_error)
-
-    def _paint(self) -> None:
-        sheet = style_sheet(self._viewer.theme)
-        if sheet != self.styleSheet():
-            self.setStyleSheet(sheet)

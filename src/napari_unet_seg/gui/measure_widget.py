@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from napari_unet_seg.core.intensities import is_intensity
 from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui import exporting
+from napari_unet_seg.gui.dock import Dock
 from napari_unet_seg.gui.editors import Hint, Panel
 from napari_unet_seg.gui.export import ExportPanel
 from napari_unet_seg.gui.job import Job
@@ -21,8 +21,6 @@ from napari_unet_seg.gui.measuring import PREPARING, Measured, layer_info, measu
 from napari_unet_seg.gui.nuclei_view import NucleiView
 from napari_unet_seg.gui.nucleus_words import missing_words, summary_words
 from napari_unet_seg.gui.status import Activity, StatusPanel
-from napari_unet_seg.gui.theme import style_sheet
-from napari_unet_seg.gui.words import explain
 from napari_unet_seg.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ EMPTY = "Press Measure to fill the table: size, shape, and intensity in the tick
 CANCELLED = "The table is as it was; files that were saved before stay."
 
 
-class MeasureWidget(QWidget):
+class MeasureWidget(Dock):
     """Measures the nuclei of a labels layer, and shows, plots and saves what it knows of them.
 
     Parameters
@@ -84,16 +82,10 @@ class MeasureWidget(QWidget):
         self.status.show_cancelling()
         self.cancel_button.setEnabled(False)
 
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme, which comes as another style of the window; let go of the viewer when the dock is closed."""
-        super().changeEvent(event)
-        kind = None if event is None else event.type()
-        if kind == QEvent.Type.StyleChange:
-            self._paint()
-        elif kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.job.cancel()
-            self._activity.close()
-            self.view.close_link()
+    def _close(self) -> None:
+        self.job.cancel()
+        self._activity.close()
+        self.view.close_link()
 
     def _build(self) -> None:
         self.inputs = MeasureInputs(self._viewer, self)
@@ -175,11 +167,8 @@ class MeasureWidget(QWidget):
         self.run_button.setToolTip("Fill the table with size, shape and intensities." if ready else NO_NUCLEI)
         self.export.offer(self._layer, free)
 
-    def _paint(self) -> None:
-        sheet = style_sheet(self._viewer.theme)
-        if sheet != self.styleSheet():
-            self.setStyleSheet(sheet)
-            self.view.paint(self._viewer.theme)
+    def _paint_plots(self, theme: str) -> None:
+        self.view.paint(theme)
 
     def _summarise(self) -> None:
         """Say in a line what the table says; while something goes on, its progress stays."""
@@ -219,8 +208,7 @@ class MeasureWidget(QWidget):
 
     def _show_error(self, error: BaseException) -> None:
         self.status.show_error(error)
-        if not isinstance(error, UnetSegError) or not self.isVisible():
-            show_error(explain(error))
+        self._notify(error)
 
     def _show_cancelled(self) -> None:
         self.status.show_result("Cancelled", CANCELLED)

@@ -116,7 +116,7 @@ class RegionPicker(QObject):
         if not isalive(self.box):  # type: ignore[no-untyped-call]  # the viewer may outlive the window
             return
         chosen = self._chosen
-        shapes = [layer for layer in reversed(list(self._viewer.layers)) if _is_region(layer)]
+        shapes = [layer for layer in reversed(list(self._viewer.layers)) if is_region(layer)]
         files = [] if self._read is None else [self._read]
         self._entries = [WHOLE, VIEW, *shapes, *files, OTHER_FILE if files else FILE]
         self.box.blockSignals(True)
@@ -195,7 +195,17 @@ def _title(entry: Any) -> str:
     return INSIDE.format(entry.name if isinstance(entry, Shapes) else entry[0].name)
 
 
-def _is_region(layer: object) -> bool:
+def is_region(layer: object) -> bool:
+    """Say whether a layer holds shapes that a person drew; our own circle is none.
+
+    Parameters
+    ----------
+    layer : object
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(layer, Shapes) and OWN_KEY not in layer.metadata
 
 

@@ -14,6 +14,7 @@ from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.area_editor import link_units
 from napari_unet_seg.gui.copy_run import CopyRun
 from napari_unet_seg.gui.diameter_tool import DiameterTool
+from napari_unet_seg.gui.dock import Dock
 from napari_unet_seg.gui.editors import Hint, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
 from napari_unet_seg.gui.form import SettingsForm, fields_besides
@@ -25,7 +26,6 @@ from napari_unet_seg.gui.pixel_size import PixelSize
 from napari_unet_seg.gui.region_picker import RegionPicker
 from napari_unet_seg.gui.stack_picker import StackPicker
 from napari_unet_seg.gui.status import StatusPanel
-from napari_unet_seg.gui.theme import style_sheet
 from napari_unet_seg.settings import DECODING, SegmentSettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ BASIC = (*DIAMETER, *NETWORK, *LIMITS, *LIVE)
 ADVANCED = tuple(fields_besides(SegmentSettings, BASIC))
 
 
-class SegmentPanel(QWidget):
+class SegmentPanel(Dock):
     """The rows, the buttons and the words below them.
 
     Parameters
@@ -132,11 +132,6 @@ class SegmentPanel(QWidget):
             for widget in (row.label, row.editor):
                 if widget is not None:
                     widget.setEnabled(enabled)
-
-    def _paint(self) -> None:
-        sheet = style_sheet(self._viewer.theme)
-        if sheet != self.styleSheet():
-            self.setStyleSheet(sheet)
 
     def _connect_tools(self) -> None:
         self.diameter.wanted.connect(self._estimate)

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent
 
 from napari_unet_seg.errors import InputError, SettingsError, UnetSegError
 from napari_unet_seg.gui.autosave import watch_edits
@@ -30,7 +28,7 @@ from napari_unet_seg.gui.segment_panel import ADVANCED, BASIC, SegmentPanel
 from napari_unet_seg.gui.standing import Wish, stand
 from napari_unet_seg.gui.status import Activity
 from napari_unet_seg.gui.theme import set_kind
-from napari_unet_seg.gui.words import count_words, explain
+from napari_unet_seg.gui.words import count_words
 from napari_unet_seg.progress import Progress
 
 if TYPE_CHECKING:
@@ -117,17 +115,11 @@ class SegmentWidget(SegmentPanel):
         super().showEvent(event)
         self.engine.refresh()
 
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme, which comes as another style of the window; end a run when the dock is closed."""
-        super().changeEvent(event)
-        kind = None if event is None else event.type()
-        if kind == QEvent.Type.StyleChange:
-            self._paint()
-        elif kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.job.cancel()
-            self.live.stop()
-            self.diameter.close()
-            self._activity.close()
+    def _close(self) -> None:
+        self.job.cancel()
+        self.live.stop()
+        self.diameter.close()
+        self._activity.close()
 
     def _result(self) -> Result | None:
         """Return the result that is meant: that of the chosen channel, if it has one of its own."""
@@ -273,8 +265,7 @@ class SegmentWidget(SegmentPanel):
     def _show_error(self, error: BaseException) -> None:
         self._round.tasks.clear()
         self.status.show_error(error)
-        if not isinstance(error, UnetSegError) or not self.isVisible():
-            show_error(explain(error))
+        self._notify(error)
 
     def _show_look_error(self, error: BaseException) -> None:
         if self._running is None:  # a run meets the same trouble, and tells of it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Shapes
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
@@ -20,7 +20,7 @@ from napari_unet_seg.gui.layer_choice import TEMPORARY_KEY, LayerChoice
 from napari_unet_seg.gui.layers import read_source
 from napari_unet_seg.gui.learning import INSIDE, MODES, PAINTED, WHOLE, Material
 from napari_unet_seg.gui.painting import BACKGROUND, PAINTED_KEY, copy_steps, is_painted, new_layer, take_brush
-from napari_unet_seg.gui.region_picker import OWN_KEY
+from napari_unet_seg.gui.region_picker import is_region
 from napari_unet_seg.gui.where import areas_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class TrainInputs(QObject):
         self.images = ImagePicker(viewer, parent)
         self.labels = LayerChoice(viewer, parent, _LABELS, lambda layer: isinstance(layer, Labels), is_painted)
         self.ground = LayerChoice(viewer, parent, _GROUND, lambda layer: isinstance(layer, Labels))
-        self.shapes = LayerChoice(viewer, parent, _SHAPES, _is_region, _is_region)
+        self.shapes = LayerChoice(viewer, parent, _SHAPES, is_region, is_region)
         self.mode_label, self.mode = QLabel("Learn from", parent), Choice(parent)
         self.mode_hint, self.brush_hint = Hint(parent), Hint(parent)
         self.annotate_button = narrow_button("Annotate", "tool", _ANNOTATE, parent)
@@ -283,10 +283,6 @@ class TrainInputs(QObject):
 
 def _pixels(labels: Any) -> Any:
     return labels.data[0] if labels.multiscale else labels.data
-
-
-def _is_region(layer: Any) -> bool:
-    return isinstance(layer, Shapes) and OWN_KEY not in layer.metadata
 
 
 def _side_by_side(*widgets: QWidget) -> QHBoxLayout:

@@ -20,12 +20,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet_seg.gui.buttons import narrow_button
+from napari_unet_seg.gui.dock import Dock
 from napari_unet_seg.gui.editors import Choice, Hint, Number, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
 from napari_unet_seg.gui.form import SettingsForm, fields_besides, tooltip
 from napari_unet_seg.gui.learning_line import LearningLine
 from napari_unet_seg.gui.status import StatusPanel
-from napari_unet_seg.gui.theme import style_sheet
 from napari_unet_seg.gui.train_curves import TrainCurves
 from napari_unet_seg.gui.train_inputs import TrainInputs
 from napari_unet_seg.gui.trained_panel import TrainedPanel
@@ -54,7 +54,7 @@ _NOTHING_TIP = (
 _EARLIER_TIP = "Labels that you paint are saved in the background. This opens those of an earlier time, also after a crash."
 
 
-class TrainPanel(QWidget):
+class TrainPanel(Dock):
     """The rows, the buttons and what is below them.
 
     Parameters
@@ -199,11 +199,8 @@ class TrainPanel(QWidget):
         self.form.set_visible(ADVANCED, unfolded)
         self.nothing_box.setVisible(unfolded)
 
-    def _paint(self) -> None:
-        sheet = style_sheet(self._viewer.theme)
-        if sheet != self.styleSheet():
-            self.setStyleSheet(sheet)
-            self.curves.paint(self._viewer.theme)
+    def _paint_plots(self, theme: str) -> None:
+        self.curves.paint(theme)
 
 
 def _label(text: str, editor: QWidget, tip: str, parent: QWidget) -> QLabel:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet_seg.errors import ModelError, UnetSegError
@@ -26,7 +24,6 @@ from napari_unet_seg.gui.train_panel import TrainPanel
 from napari_unet_seg.gui.train_preview import TrainPreview
 from napari_unet_seg.gui.train_words import CANCELLED, ENDING, GO_ON, KEPT, READY, TAKEN, resume_words, training_words
 from napari_unet_seg.gui.training import PREPARING, Trained, resume_steps, train_steps
-from napari_unet_seg.gui.words import explain
 from napari_unet_seg.io.run_plan import STATE, Plan, new_run, remove_run
 from napari_unet_seg.progress import Command, Progress
 
@@ -136,18 +133,12 @@ class TrainWidget(TrainPanel):
         self.engine.refresh()
         self.chores.find()
 
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme, which comes as another style of the window; end a training when the dock is closed."""
-        super().changeEvent(event)
-        kind = None if event is None else event.type()
-        if kind == QEvent.Type.StyleChange:
-            self._paint()
-        elif kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.job.cancel()
-            self.chores.cancel()
-            self.preview.stop()
-            self.inputs.release()
-            self._activity.close()
+    def _close(self) -> None:
+        self.job.cancel()
+        self.chores.cancel()
+        self.preview.stop()
+        self.inputs.release()
+        self._activity.close()
 
     def _run(self, plan: Plan, steps: Steps[Trained]) -> None:
         """Start a training, or go on with one."""
@@ -255,8 +246,7 @@ class TrainWidget(TrainPanel):
 
     def _show_error(self, error: BaseException) -> None:
         self.status.show_error(error)
-        if not isinstance(error, UnetSegError) or not self.isVisible():
-            show_error(explain(error))
+        self._notify(error)
 
     def _show_cancelled(self) -> None:
         kept = self._plan is not None and (self._plan.folder / STATE).is_file()

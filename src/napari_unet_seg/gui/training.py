@@ -51,11 +51,10 @@ class Look:
     def preview(self) -> Preview:
         """Read the part, and see to it that it is segmented as the whole would be."""
         if not self.known:
-            from napari_unet_seg.core.normalize import estimate_limits
+            from napari_unet_seg.core.normalize import within_limits
 
             large = self.plane.shape[0] * self.plane.shape[1] > MOST_LOOKED_AT
-            limits = estimate_limits(np.asarray(self.plane[self.box] if large else self.plane), self.settings)
-            self.known["settings"] = replace(self.settings, low=limits.low, high=limits.high, polarity=limits.polarity)
+            self.known["settings"] = within_limits(np.asarray(self.plane[self.box] if large else self.plane), self.settings)
         return Preview(np.asarray(self.plane[self.box]), self.known["settings"])
 
 
