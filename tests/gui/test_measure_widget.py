@@ -17,12 +17,12 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_unet_seg.core.intensities import without_measured
 from napari_unet_seg.core.measure import measure, measure_plane
-from napari_unet_seg.gui import dock, measure_widget
+from napari_unet_seg.gui import dock, exporting, measure_widget
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache
 from napari_unet_seg.gui.layers import read_source
 from napari_unet_seg.gui.measure_inputs import NO_NUCLEI
-from napari_unet_seg.gui.measure_widget import CANCELLED, CHANGED, OUTDATED, MeasureWidget
+from napari_unet_seg.gui.measure_widget import CANCELLED, CHANGED, MIXED, OUTDATED, MeasureWidget
 from napari_unet_seg.gui.nuclei_view import PLOTS
 from napari_unet_seg.gui.request import Content
 from napari_unet_seg.gui.results import Results
@@ -144,6 +144,25 @@ class TestMeasuring:
             nuclei.paint((5, 5), 3)
         assert "mean_DAPI" not in nuclei.features
         assert widget.status.message.text.text() == CHANGED
+
+    @pytest.mark.parametrize(("job", "sentence"), [("measure_steps", CHANGED), ("export_steps", MIXED)])
+    def test_what_fails_because_the_nuclei_changed_meanwhile_says_so(self, nuclei, widget, qtbot, monkeypatch, tmp_path, job, sentence):
+        def raced(request):
+            yield Progress("Measuring", 1, 3)
+            raise RuntimeError("number of non-zero array elements changed during function execution.")  # NumPy's words
+
+        monkeypatch.setattr(widget_module if job == "measure_steps" else exporting, job, raced)
+        with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+            widget.measure() if job == "measure_steps" else widget.save({"csv": tmp_path / "nuclei.csv"})
+            nuclei.paint((5, 5), 3)
+        assert widget.status.message.text.text() == sentence
+        assert widget.run_button.isEnabled()
+
+    def test_a_file_of_nuclei_that_changed_meanwhile_is_told_of(self, nuclei, widget, qtbot, tmp_path):
+        with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+            widget.save({"csv": tmp_path / "nuclei.csv"})
+            nuclei.paint((5, 5), 3)
+        assert widget.status.message.text.text() == MIXED
 
     def test_it_can_be_cancelled(self, nuclei, widget, qtbot, monkeypatch):
         def endless(request):

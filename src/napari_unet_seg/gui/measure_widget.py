@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_unet_seg.progress import Steps
 
 CHANGED = "The nuclei were changed while they were measured, so that the numbers would not fit; press Measure again."
+MIXED = "The nuclei were changed while they were saved, so that the file may hold some of both; save again."
 OUTDATED = "The outlines were made anew, so that their intensities are not known; press Measure again."
 EMPTY = "Press Measure to fill the table: size, shape, and intensity in the ticked channels."
 CANCELLED = "The table is as it was; files that were saved before stay."
@@ -51,6 +52,7 @@ class MeasureWidget(Dock):
         self._layer: Labels | None = None
         self._busy: Labels | None = None
         self._stale = False
+        self._when_changed = CHANGED
         self._measured = False
         self._activity = Activity()
         self._build()
@@ -63,7 +65,7 @@ class MeasureWidget(Dock):
         """Start to measure what is ticked; the table shows what came of it."""
         if self._layer is not None:
             inputs = self.inputs
-            self._start(self._layer, "Measuring", lambda layer: measure_steps(request_of(layer, inputs.chosen, inputs.ring)))
+            self._start(self._layer, "Measuring", CHANGED, lambda layer: measure_steps(request_of(layer, inputs.chosen, inputs.ring)))
 
     def save(self, paths: dict[str, Path]) -> None:
         """Save the nuclei.
@@ -74,7 +76,7 @@ class MeasureWidget(Dock):
             By format, see `napari_unet_seg.gui.exporting.FORMATS`. What is there is replaced.
         """
         if self._layer is not None:
-            self._start(self._layer, "Saving", lambda layer: exporting.export_steps(exporting.request_of(layer, paths)))
+            self._start(self._layer, "Saving", MIXED, lambda layer: exporting.export_steps(exporting.request_of(layer, paths)))
 
     def cancel(self) -> None:
         """End what goes on after its present step."""
@@ -143,7 +145,7 @@ class MeasureWidget(Dock):
     def _note_change(self, event: object = None) -> None:
         self._stale = True
 
-    def _start(self, layer: Labels, what: str, prepare: Callable[[Labels], Steps[Any]]) -> None:
+    def _start(self, layer: Labels, what: str, when_changed: str, prepare: Callable[[Labels], Steps[Any]]) -> None:
         if self._busy is not None:
             return
         try:
@@ -153,7 +155,7 @@ class MeasureWidget(Dock):
             return
         self.status.clear()
         # Before napari shows its bar, during which it lets events in, such as another click.
-        self._busy, self._stale = layer, False
+        self._busy, self._stale, self._when_changed = layer, False, when_changed
         self.status.show_progress(Progress(PREPARING, 0, 0))
         self._activity.start(f"{what} {layer.name}")
         self.job.start(steps)
@@ -195,10 +197,11 @@ class MeasureWidget(Dock):
         layer, self._busy = self._busy, None
         if isinstance(result, tuple):
             self._summarise()
-            self.status.message.show_text(f"Saved {', '.join(path.name for path in result)} in {result[0].parent}", "done")
+            saved = f"Saved {', '.join(path.name for path in result)} in {result[0].parent}"
+            self.status.message.show_text(*((self._when_changed, "notice") if self._stale else (saved, "done")))
         elif self._stale or layer is None or layer != self._layer:
             self._summarise()
-            self.status.message.show_text(CHANGED, "notice")
+            self.status.message.show_text(self._when_changed, "notice")
         else:
             layer.features = result.features
             self._measured = False  # of what is ticked now, which may be nothing
@@ -207,6 +210,9 @@ class MeasureWidget(Dock):
                 self.status.message.show_text(result.notice, "notice")
 
     def _show_error(self, error: BaseException) -> None:
+        if self._stale and not isinstance(error, UnetSegError):  # pixels that change while NumPy counts them make it fail
+            self.status.message.show_text(self._when_changed, "notice")
+            return
         self.status.show_error(error)
         self._notify(error)
 
