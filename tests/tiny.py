@@ -51,8 +51,9 @@ def _engine_digest():
     import torch
 
     from napari_unet_seg import settings
-    from napari_unet_seg.core import augment, data, losses, normalize, optimizer, run, sampler, targets, trainer, unet
+    from napari_unet_seg.core import augment, data, draws, emptiness, losses, normalize, optimizer, pool, run, sampler, targets, trainer, unet
 
-    parts = (settings, augment, data, losses, normalize, optimizer, run, sampler, targets, trainer, unet, discs, _train_tiny)
+    engine = (augment, data, draws, emptiness, losses, normalize, optimizer, pool, run, sampler, targets, trainer, unet)
+    parts = (settings, *engine, discs, _train_tiny)
     sources = "".join(inspect.getsource(part) for part in parts)
     return hashlib.sha256((torch.__version__ + sources).encode()).hexdigest()[:16]

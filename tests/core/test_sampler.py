@@ -8,9 +8,8 @@ import torch
 from scipy import ndimage
 
 from napari_unet_seg.core.annotations import sparse
-from napari_unet_seg.core.augment import change_intensity
-from napari_unet_seg.core.data import UNKNOWN, prepare, whole_patch
-from napari_unet_seg.core.sampler import PatchSampler, empty_some
+from napari_unet_seg.core.data import UNKNOWN, prepare
+from napari_unet_seg.core.sampler import PatchSampler
 from napari_unet_seg.settings import TrainSettings
 from tests.tiny import discs
 
@@ -49,16 +48,6 @@ def test_balance_shows_rare_kinds_more_often():
         assert float(weights[-1] / weights.sum()) == pytest.approx(share)
 
 
-def test_intensity_changes_stay_in_the_range_of_the_input():
-    image = torch.rand(8, 1, 32, 32) * 3.5 - 0.5
-    changed = change_intensity(image, torch.ones(8, 1, 1, 1), torch.Generator().manual_seed(0))
-    assert changed.shape == image.shape
-    assert changed.isfinite().all()
-    assert changed.min() >= -0.5
-    assert changed.max() <= 3
-    torch.testing.assert_close(change_intensity(image, torch.zeros(8, 1, 1, 1), torch.Generator()), image)
-
-
 @pytest.mark.parametrize("shape", [(96, 130), (20, 200), (1, 1)])
 def test_exact_patches_show_the_image_s_own_pixels_and_what_is_outside_is_unknown(shape):
     image, labels = discs(shape)
@@ -66,19 +55,11 @@ def test_exact_patches_show_the_image_s_own_pixels_and_what_is_outside_is_unknow
     batch = sampler([sample], seed=3, exact=1.0, intensity=1.0).batch()
     known = batch.classes != UNKNOWN
     torch.testing.assert_close(known.float().mean(), torch.tensor(min(shape[0], 64) * min(shape[1], 64) / 64**2))
-    assert torch.isin(batch.image, sample.channels[0]).all()
+    own = sample.channels[0].half().float()  # patches keep 11 bits of an intensity
+    assert torch.isin(batch.image, own).all()
     shown = {(float(v), int(c)) for v, c in zip(batch.image[:, 0][known], batch.classes[known] > 0, strict=True)}
-    there = {(float(v), int(label > 0)) for v, label in zip(sample.channels[0].flatten(), labels.flat, strict=True)}
+    there = {(float(v), int(label > 0)) for v, label in zip(own.flatten(), labels.flat, strict=True)}
     assert shown <= there  # each pixel kept its own label
-
-
-def test_empty_patches_hold_no_nuclei():
-    batch = whole_patch(prepare(*discs()), PLAIN)
-    empty = empty_some(batch, 1.0, torch.Generator().manual_seed(0))
-    assert batch.classes.any()
-    assert not empty.classes.any()
-    assert not empty.distance.any()
-    assert not torch.equal(empty.image, batch.image)
 
 
 @pytest.mark.parametrize("exact", [0.0, 1.0])
@@ -107,6 +88,12 @@ def test_planes_with_much_known_are_shown_more_often():
     few, many = (sparse(np.where(labels <= count, labels, 0)) for count in (1, 9))
     weights = sampler([prepare(image, few), prepare(image, many)]).weights
     assert weights[1] > 2 * weights[0]
+
+
+def test_empty_patches_come_as_often_as_the_settings_say():
+    batch = sampler([prepare(*discs((128, 128)))], batch=200, empty=0.3).batch()
+    empty = sum(not classes.any() for classes in batch.classes)
+    assert 0.2 < empty / 200 < 0.4
 
 
 def test_a_smaller_batch_can_be_asked_for():

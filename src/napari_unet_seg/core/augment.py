@@ -1,9 +1,9 @@
-"""Random changes of patches: intensity, deformation and noise, as torch operations on whole batches.
-
-Everything random comes from the generator that is handed in.
-"""
+"""Random changes of patches: intensity, deformation, noise and compression, as torch operations on whole batches."""
 
 from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +11,15 @@ from torch import Tensor
 
 from napari_unet_seg.core.normalize import CLIP
 
+if TYPE_CHECKING:
+    from napari_unet_seg.core.draws import Draws
 
-def change_intensity(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Change gamma, gain, offset, evenness of light, sharpness and noise of each patch at random.
+BLOCK = 8
+"""Edge of the blocks of JPEG, in pixels."""
+
+
+def change_intensity(image: Tensor, strength: Tensor, draws: Draws) -> Tensor:
+    """Change gamma, gain, offset, evenness of light, sharpness, noise and compression of each patch at random.
 
     Parameters
     ----------
@@ -21,7 +27,7 @@ def change_intensity(image: Tensor, strength: Tensor, generator: torch.Generator
         Normalised patches.
     strength : Tensor, shape (B, 1, 1, 1)
         0 changes nothing, 1 the most.
-    generator : torch.Generator
+    draws : Draws
         The source of randomness.
 
     Returns
@@ -30,23 +36,25 @@ def change_intensity(image: Tensor, strength: Tensor, generator: torch.Generator
     """
 
     def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(image), 1, 1, 1, generator=generator)
+        """Draw a number for each patch."""
+        return draws.uniform(len(image), 1, 1, 1, low=low, high=high)
 
     def sometimes(share: float) -> Tensor:
+        """Choose this share of the patches."""
         return (draw(0, 1) < share * strength).float()
 
     image = image.sign() * image.abs() ** torch.exp(draw(-0.5, 0.5) * strength)
-    light = torch.randn(len(image), 1, 3, 3, generator=generator) * 0.25 * sometimes(0.3)
+    light = draws.normal(len(image), 1, 3, 3) * 0.25 * sometimes(0.3)
     image = image * torch.exp(F.interpolate(light, size=image.shape[2:], mode="bicubic", align_corners=True))
     image = _blur(image, draw(0.3, 1.2) * sometimes(0.35))
     image = image * torch.exp(draw(-0.5, 0.5) * strength) + draw(-0.15, 0.2) * strength
-    noise = torch.randn(image.shape, generator=generator)
-    return (image + noise * draw(0, 0.1) * sometimes(0.5)).clamp(*CLIP)
+    image = image + draws.normal(*image.shape) * draw(0, 0.1) * sometimes(0.5)
+    return compress(image, draw(0.02, 0.15) * sometimes(0.1)).clamp(*CLIP)
 
 
 def _blur(image: Tensor, sigma: Tensor) -> Tensor:
     """Blur each patch by its own Gaussian, sigma (B, 1, 1, 1) in pixels; 0 leaves it."""
-    offsets = torch.arange(-3, 4, dtype=torch.float32)
+    offsets = torch.arange(-3, 4, dtype=torch.float32, device=image.device)
     kernel = torch.exp(-(offsets**2) / (2 * sigma.clamp(min=1e-3).view(-1, 1) ** 2))  # (B, 7)
     kernel = kernel / kernel.sum(dim=1, keepdim=True)
     patches = F.pad(image.transpose(0, 1), (3, 3, 3, 3), mode="replicate")  # (1, B, Y, X): a group a patch
@@ -54,45 +62,56 @@ def _blur(image: Tensor, sigma: Tensor) -> Tensor:
     return F.conv2d(rows, kernel[:, None, None, :], groups=len(image)).transpose(0, 1)
 
 
-def smooth_shift(size: int, strength: float, generator: torch.Generator) -> Tensor:
-    """Make a smooth random displacement (Simard, Steinkraus and Platt, ICDAR 2003, with a cubic grid).
+def compress(image: Tensor, step: Tensor) -> Tensor:
+    """Lose what JPEG loses: in blocks of 8 x 8, cosine coefficients are rounded, fine ones coarsely (Wallace, CACM 1991).
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+        Y and X are multiples of 8.
+    step : Tensor, shape (B, 1, 1, 1)
+        Distance between the levels of a block's coarsest coefficient, 8 times its mean; for the finest, 4 times as much. 0 loses nothing.
+
+    Returns
+    -------
+    Tensor, shape (B, 1, Y, X)
+    """
+    height, width = (size // BLOCK for size in image.shape[2:])
+    cosines = _cosines(image.device)
+    blocks = image.view(-1, height, BLOCK, width, BLOCK)
+    found = torch.einsum("ui,bhiwj,vj->bhwuv", cosines, blocks, cosines)
+    order = torch.arange(BLOCK, device=image.device, dtype=torch.float32)
+    steps = step.view(-1, 1, 1, 1, 1) * (1 + 3 * (order[:, None] + order) / (2 * BLOCK - 2))
+    rounded = torch.where(steps > 0, (found / steps.clamp(min=1e-6)).round() * steps, found)
+    back = torch.einsum("ui,bhwuv,vj->bhiwj", cosines, rounded, cosines).reshape(image.shape)
+    return torch.where(step > 0, back, image)
+
+
+def _cosines(device: torch.device) -> Tensor:
+    """Return the orthonormal cosine transform of a block, (8, 8)."""
+    places = torch.arange(BLOCK, device=device, dtype=torch.float32)
+    cosines = torch.cos(math.pi / BLOCK * (places + 0.5) * places[:, None]) * math.sqrt(2 / BLOCK)
+    cosines[0] /= math.sqrt(2)
+    return cosines
+
+
+def smooth_shift(size: int, strength: Tensor, draws: Draws) -> Tensor:
+    """Make smooth random displacements (Simard, Steinkraus and Platt, ICDAR 2003, with a cubic grid).
 
     Parameters
     ----------
     size : int
-        Edge of the patch, in pixels.
-    strength : float
+        Edge of the patches, in pixels.
+    strength : Tensor, shape (B,)
         Twice the standard deviation at the nodes of a 6 x 6 grid, in pixels.
-    generator : torch.Generator
+    draws : Draws
         The source of randomness.
 
     Returns
     -------
-    Tensor, shape (Y, X, 2)
+    Tensor, shape (B, Y, X, 2)
         In pixels, x first.
     """
-    coarse = torch.randn(1, 2, 6, 6, generator=generator) * strength / 2
+    coarse = draws.normal(len(strength), 2, 6, 6) * strength[:, None, None, None] / 2
     fine = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
-    return fine[0].permute(1, 2, 0)
-
-
-def noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Make noise as limits stretch that of an empty image: the 1st percentile near 0, the 99.8th at most near 1.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X).
-    generator : torch.Generator
-        The source of randomness; white or smoothed noise, strong or weak.
-
-    Returns
-    -------
-    Tensor, shape (Y, X)
-    """
-    coarseness = 1 + 7 * float(torch.rand((), generator=generator)) ** 3
-    size = [max(2, round(edge / coarseness)) for edge in shape]
-    field = F.interpolate(torch.randn(1, 1, *size, generator=generator), size=shape, mode="bicubic", align_corners=True)[0, 0]
-    amplitude = float(torch.rand((), generator=generator)) ** 0.5
-    stretched: Tensor = 0.45 * amplitude + 0.19 * amplitude * field / field.std()
-    return stretched
+    return fine.movedim(1, -1)

@@ -1,7 +1,8 @@
-"""Random patches of annotated images, augmented.
+"""Random patches of annotated images, augmented, a whole batch at a time on the device.
 
-Everything random comes from one generator on the CPU, so that a seed gives the same patches on every run. Where most of a plane is unknown,
-patches are centred on what is known: else three painted nuclei in a large image would hardly ever be seen.
+Everything random comes from one generator on the CPU, which gives each batch a seed of its own; so a seed gives the same patches on every
+run on the CPU. Where most of a plane is unknown, patches are centred on what is known: else three painted nuclei in a large image would
+hardly ever be seen.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from napari_unet_seg.core.augment import change_intensity, noise, smooth_shift
-from napari_unet_seg.core.data import IMAGE, KNOWN, Batch, Sample, targets
+from napari_unet_seg.core.augment import change_intensity, smooth_shift
+from napari_unet_seg.core.data import Batch, Sample, targets
+from napari_unet_seg.core.draws import Draws
+from napari_unet_seg.core.emptiness import empty_some
 from napari_unet_seg.core.numbering import compact
+from napari_unet_seg.core.pool import PlanePool
 
 if TYPE_CHECKING:
     from napari_unet_seg.settings import TrainSettings
@@ -46,87 +49,80 @@ class PatchSampler:
     settings : TrainSettings
         Patch size and augmentation.
     generator : torch.Generator
-        The one source of randomness.
+        The one source of randomness, on the CPU.
+    device : str
+        Where the batches are wanted.
     """
 
-    def __init__(self, samples: Sequence[Sample], settings: TrainSettings, generator: torch.Generator) -> None:
-        """Compute how often each image is shown."""
-        self.samples = samples
+    def __init__(self, samples: Sequence[Sample], settings: TrainSettings, generator: torch.Generator, device: str = "cpu") -> None:
+        """Compute how often each image is shown, and copy all to the device."""
         self.settings = settings
         self.generator = generator
         self.weights = _image_weights(samples, settings.balance)
-        self.anchors = [_anchors(sample) for sample in samples]
+        self.pool = PlanePool(samples, device)
+        self.anchors = _Anchors(samples, self.pool.device)
 
     def batch(self, size: int = 0) -> Batch:
         """Return the next augmented batch, of the settings' size if none is given."""
-        chosen = torch.multinomial(self.weights, size or self.settings.batch, replacement=True, generator=self.generator)
-        exact = torch.rand(len(chosen), generator=self.generator) < self.settings.exact
-        pairs = list(zip(exact.tolist(), chosen.tolist(), strict=True))
-        cut = [self._cut_exact(i) if same else self._cut(i) for same, i in pairs]
-        channels = torch.stack([patch for patch, _ in cut])  # (B, 5, Y, X)
-        zooms = torch.tensor([zoom for _, zoom in cut])  # (B,)
-        batch = targets(channels, zooms, self.settings)
-        strength = self.settings.intensity * (~exact).float()[:, None, None, None]
-        image = change_intensity(batch.image, strength, self.generator)
-        return empty_some(Batch(image, batch.classes, batch.distance, batch.touching), self.settings.empty, self.generator)
+        size = size or self.settings.batch
+        chosen = torch.multinomial(self.weights, size, replacement=True, generator=self.generator)
+        empty = (torch.rand(size, generator=self.generator) < self.settings.empty).nonzero()[:, 0]
+        draws = Draws(self.generator, self.pool.device)
+        exact = draws.uniform(size) < self.settings.exact
+        zooms, positions = self._places(chosen.to(self.pool.device), exact, draws)
+        batch = targets(self.pool.cut(chosen.to(self.pool.device), positions, zooms), zooms, self.settings)
+        image = change_intensity(batch.image, self.settings.intensity * (~exact).float()[:, None, None, None], draws)
+        return empty_some(Batch(image, batch.classes, batch.distance, batch.touching), empty.to(self.pool.device), draws)
 
-    def _uniform(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
+    def _places(self, chosen: Tensor, exact: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Draw zooms (B,) and positions (B, Y, X, 2): zoomed, turned, sheared and bent, or exact.
 
-    def _cut_exact(self, index: int) -> tuple[Tensor, float]:
-        """Cut one patch as it is, only flipped or turned by right angles: interpolation blurs borders that real images have sharp."""
-        channels, patch = self.samples[index].channels, self.settings.patch
-        anchor = self._anchor(index, 1.0)
-        sides = []
-        for axis, size in enumerate(channels.shape[1:]):
-            spare = size - patch
-            start = spare // 2
-            if spare > 0:
-                start = self._whole(spare + 1) if anchor is None else min(max(round(float(anchor[1 - axis])) - patch // 2, 0), spare)
-            sides.append(torch.arange(start, start + patch))
-        cut = _pixels_at(channels, *sides)
-        if self._whole(2):
-            cut = cut.flip(2)
-        return torch.rot90(cut, self._whole(4), (1, 2)), 1.0
+        Exact patches are only flipped or turned by right angles: interpolation blurs borders that real images have sharp.
+        """
+        settings = self.settings
+        loose = (~exact).float()
+        spread = draws.uniform(len(chosen), low=-1) * loose
+        zooms = torch.exp(settings.scale * spread * spread.abs())
+        positions = _patch_grid(settings.patch, _matrices(exact, draws))
+        positions = positions + smooth_shift(settings.patch, settings.elastic * loose, draws)
+        centres = self._centres(chosen, zooms, draws)
+        whole = (centres - (settings.patch - 1) / 2 + 0.5).floor() + (settings.patch - 1) / 2
+        centres = torch.where(exact[:, None], whole, centres)
+        return zooms, positions / zooms[:, None, None, None] + centres[:, None, None]
 
-    def _whole(self, count: int) -> int:
-        return int(torch.randint(count, (), generator=self.generator))
+    def _centres(self, chosen: Tensor, zooms: Tensor, draws: Draws) -> Tensor:
+        """Draw the centres of patches, (B, 2), x first: anywhere inside, or near what is known."""
+        sizes = self.pool.sizes[chosen].flip(1)
+        cut = self.settings.patch / zooms[:, None]
+        margin = torch.minimum(cut, sizes) / 2  # the patch lies inside where it can
+        anywhere = margin - 0.5 + draws.uniform(len(chosen), 2) * (sizes - 2 * margin)
+        near = self.anchors.draw(chosen, draws) + draws.uniform(len(chosen), 2, low=-1) * JITTER * cut
+        near = torch.maximum(torch.minimum(near, sizes - margin - 0.5), margin - 0.5)
+        return torch.where(self.anchors.sparse[chosen][:, None], near, anywhere)
 
-    def _cut(self, index: int) -> tuple[Tensor, float]:
-        """Cut one randomly zoomed, turned, sheared and deformed patch: (5, Y, X) and its zoom."""
-        sample = self.samples[index]
-        u = self._uniform(-1, 1)
-        zoom = math.exp(self.settings.scale * u * abs(u))
-        grid = _patch_grid(self.settings.patch, self._matrix(zoom))  # (Y, X, 2), x first, pixels from the centre
-        grid = grid + smooth_shift(self.settings.patch, self.settings.elastic, self.generator) / zoom
-        size = torch.tensor([sample.channels.shape[2], sample.channels.shape[1]], dtype=torch.float32)
-        margin = torch.minimum(torch.tensor(self.settings.patch / zoom), size) / 2  # the patch lies inside where it can
-        anchor = self._anchor(index, zoom)
-        if anchor is None:
-            centre = margin - 0.5 + torch.rand(2, generator=self.generator) * (size - 2 * margin)
-        else:
-            centre = torch.maximum(torch.minimum(anchor, size - margin - 0.5), margin - 0.5)
-        channels = _smoothed(sample.channels) if zoom < 2 / 3 else sample.channels
-        return _sample_at(channels, grid + centre), zoom
 
-    def _anchor(self, index: int, zoom: float) -> Tensor | None:
-        """Choose where to centre a patch, x first; None for anywhere."""
-        points = self.anchors[index]
-        if points is None:
-            return None
-        chosen = points[0] if self._uniform(0, 1) < ON_NUCLEI else points[1]
-        jitter = (2 * torch.rand(2, generator=self.generator) - 1) * JITTER * self.settings.patch / zoom
-        return chosen[self._whole(len(chosen))] + jitter
+class _Anchors:
+    """Centres of nuclei and points of ground, on which the patches of planes with little known are centred."""
 
-    def _matrix(self, zoom: float) -> Tensor:
-        angle, shear = self._uniform(0, 2 * math.pi), self._uniform(-SHEAR, SHEAR)
-        flip = -math.copysign(1.0, self._uniform(-1, 1))
-        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        return turn @ torch.tensor([[flip, shear], [0.0, 1.0]]) / zoom
+    def __init__(self, samples: Sequence[Sample], device: str) -> None:
+        found = [_anchors(sample) for sample in samples]
+        self.sparse = torch.tensor([points is not None for points in found], device=device)
+        lists = [kind if points is not None else torch.zeros(1, 2) for points in found for kind in (points or (None, None))]
+        counts = torch.tensor([len(points) for points in lists])
+        self.points = torch.cat(lists).to(device)
+        self.counts = counts.view(-1, 2).to(device)  # (planes, 2): nuclei, ground
+        self.starts = (counts.cumsum(0) - counts).view(-1, 2).to(device)
+
+    def draw(self, chosen: Tensor, draws: Draws) -> Tensor:
+        """Draw a point of each chosen plane, (B, 2), x first; (0, 0) for planes of which most is known."""
+        kind = (draws.uniform(len(chosen)) >= ON_NUCLEI).long()
+        counts, starts = self.counts[chosen, kind], self.starts[chosen, kind]
+        places = torch.minimum((draws.uniform(len(chosen)) * counts).long(), counts - 1)
+        return self.points[starts + places]
 
 
 def _anchors(sample: Sample) -> tuple[Tensor, Tensor] | None:
-    """Return centres of nuclei and points of ground, x first, on which patches are centred; None for a plane of which most is known."""
+    """Return centres of nuclei and points of ground, x first; None for a plane of which most is known."""
     known = sample.known
     if known.mean() > DENSE:
         return None
@@ -147,59 +143,20 @@ def _image_weights(samples: Sequence[Sample], balance: float) -> Tensor:
     return torch.tensor([float(a) / totals[s.kind] * shares[s.kind] for a, s in zip(areas, samples, strict=True)])
 
 
-def _sample_at(channels: Tensor, positions: Tensor) -> Tensor:
-    """Interpolate (C, Y, X) at pixel positions (Y, X, 2), x first; outside, the image is mirrored and nothing is known."""
-    size = torch.tensor([channels.shape[2], channels.shape[1]], dtype=torch.float32)
-    relative = 2 * positions / (size - 1).clamp(min=1) - 1  # -1 to 1 over the image
-    patch = F.grid_sample(channels[None], relative[None], padding_mode="reflection", align_corners=True)[0]
-    patch[KNOWN] *= (relative.abs() <= 1 + 1e-6).all(dim=-1)
-    return patch
+def _matrices(exact: Tensor, draws: Draws) -> Tensor:
+    """Draw turns, flips and shears, (B, 2, 2); of exact patches quarter turns and flips."""
+    angle = draws.uniform(len(exact), high=2 * math.pi)
+    angle = torch.where(exact, (angle / (math.pi / 2)).floor() * (math.pi / 2), angle)
+    turn = torch.stack((angle.cos(), -angle.sin(), angle.sin(), angle.cos()), dim=1).view(-1, 2, 2)
+    flip = torch.where(draws.uniform(len(exact)) < 0.5, -1.0, 1.0)
+    shear = draws.uniform(len(exact), low=-SHEAR, high=SHEAR) * ~exact
+    bend = torch.stack((flip, shear, torch.zeros_like(flip), torch.ones_like(flip)), dim=1).view(-1, 2, 2)
+    matrices = turn @ bend
+    return torch.where(exact[:, None, None], matrices.round(), matrices)  # the cosine of a right angle is not quite 0
 
 
-def _pixels_at(channels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Take (C, Y, X) at whole rows and columns; outside, the image is mirrored and nothing is known, as in `_sample_at`."""
-    inside = [(side >= 0) & (side < size) for side, size in zip((rows, columns), channels.shape[1:], strict=True)]
-    mirrored = []
-    for side, size in zip((rows, columns), channels.shape[1:], strict=True):
-        period = max(2 * size - 2, 1)
-        folded = side.remainder(period)
-        mirrored.append(torch.minimum(folded, period - folded).clamp(max=size - 1))
-    patch = channels[:, mirrored[0]][:, :, mirrored[1]]
-    patch[KNOWN] *= inside[0][:, None] & inside[1]
-    return patch
-
-
-def _patch_grid(patch: int, matrix: Tensor) -> Tensor:
-    steps = torch.arange(patch, dtype=torch.float32) - (patch - 1) / 2
+def _patch_grid(patch: int, matrices: Tensor) -> Tensor:
+    """Return positions from the patch's centre, (B, Y, X, 2), x first."""
+    steps = torch.arange(patch, dtype=torch.float32, device=matrices.device) - (patch - 1) / 2
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    return torch.stack((x, y), dim=-1) @ matrix.T  # (Y, X, 2)
-
-
-def _smoothed(channels: Tensor) -> Tensor:
-    """Blur the image channel before it is shrunk, so that noise does not alias."""
-    image = F.avg_pool2d(channels[None, IMAGE : IMAGE + 1], 3, stride=1, padding=1, count_include_pad=False)[0]
-    return torch.cat((image, channels[1:]))
-
-
-def empty_some(batch: Batch, share: float, generator: torch.Generator) -> Batch:
-    """Replace some patches by noise without nuclei, as limits stretch the noise of an empty image.
-
-    Parameters
-    ----------
-    batch : Batch
-    share : float
-        Probability that a patch is replaced.
-    generator : torch.Generator
-        The source of randomness.
-
-    Returns
-    -------
-    Batch
-    """
-    chosen = (torch.rand(len(batch.image), generator=generator) < share).nonzero()[:, 0].tolist()
-    image, classes = batch.image.clone(), batch.classes.clone()
-    distance, touching = batch.distance.clone(), batch.touching.clone()
-    for index in chosen:
-        image[index, 0] = noise((image.shape[2], image.shape[3]), generator)
-        classes[index], distance[index], touching[index] = 0, 0, False
-    return Batch(image, classes, distance, touching)
+    return torch.einsum("yxj,bij->byxi", torch.stack((x, y), dim=-1), matrices)
