@@ -1,6 +1,6 @@
 """Every check that needs a GPU, in one command of a few minutes: the same nuclei as the CPU, too little memory, speed against the limits.
 
-    python -m benchmarks.gpu DATA/dsb2018 [--model nuclei] [--edge 16384] [--json FILE]
+    python -m benchmarks.gpu DATA/dsb2018 [--model nuclei] [--edge 16384] [--only CHECK,CHECK] [--json FILE]
 
 Prints a table a check. The limits are measured first: a large copy on the device, and a large matrix product. For each stage of a run on a
 plane of 16-bit pixels in memory it says how many megapixels a second it does; for the network alone, also which share of both limits that
@@ -36,6 +36,15 @@ from napari_unet_seg.errors import UnetSegError
 SHARES = (1.0, 0.02, 0.005, 0.0)
 """Shares of the device's memory that may be used, for the ladder of too little memory."""
 BATCHES = (8, 32, 128)
+TITLES = {
+    "machine": "The machine",
+    "limits": "Its limits",
+    "agreement": "The same nuclei as on the CPU",
+    "ladder": "Ever less memory",
+    "network": "The network alone",
+    "run": "A whole run, stage by stage",
+    "training": "Training",
+}
 Rows = list[dict[str, Any]]
 
 
@@ -46,6 +55,7 @@ def main() -> None:
     parser.add_argument("--fold", default="0")
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--edge", type=int, default=16384)
+    parser.add_argument("--only", default="", help="agreement, ladder, network, run, training; all of them if not given")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if not torch.cuda.is_available():
@@ -55,16 +65,17 @@ def main() -> None:
     checks: dict[str, Callable[[], Rows]] = {
         "machine": machine,
         "limits": limits,
-        "the same nuclei as the CPU": lambda: agreement(model, items),
-        "too little memory": lambda: ladder(model, mosaic(items, 4096)),
-        "the network alone": lambda: network_alone(model),
-        "a whole run": lambda: whole_run(model, mosaic(items, options.edge)),
+        "agreement": lambda: agreement(model, items),
+        "ladder": lambda: ladder(model, mosaic(items, 4096)),
+        "network": lambda: network_alone(model),
+        "run": lambda: whole_run(model, mosaic(items, options.edge)),
         "training": lambda: training(items),
     }
+    wanted = {"machine", *options.only.split(",")} if options.only else set(checks)
     results: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256}
-    for name, check in checks.items():
-        results[name] = check()
-        print(f"\n{name}\n\n{markdown(results[name])}", flush=True)
+    for name in filter(wanted.__contains__, checks):
+        results[name] = checks[name]()
+        print(f"\n{TITLES[name]}\n\n{markdown(results[name])}", flush=True)
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

@@ -73,8 +73,11 @@ class Watch:
 
     def __init__(self, widget: SegmentWidget) -> None:
         """Listen to the widget."""
+        from qtpy.QtCore import QEventLoop
+
         self.slots: list[float] = []
-        self.done = 0.0
+        self._loop = QEventLoop()  # which sleeps until there is something to do, as napari's own does
+        widget.live._show_job.finished.connect(self._loop.quit)
         show = widget.live._show_plane
         widget.live._show_job.returned.disconnect(show)
         self._show = show
@@ -87,11 +90,9 @@ class Watch:
         """Move a slider, and return the milliseconds until the plane is on the screen."""
         from qtpy.QtWidgets import QApplication
 
-        slots = len(self.slots)
         started = time.perf_counter()
         widget.form.rows[name].set(value)
-        while len(self.slots) == slots:
-            QApplication.processEvents()
+        self._loop.exec()
         QApplication.processEvents()  # the drawing that our slot asked for
         return (time.perf_counter() - started) * 1000
 

@@ -8,6 +8,7 @@ Needs a screen, or the virtual one above. The samples that come with the package
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QComboBox, QWidget
 
     from napari_unet_seg.gui.segment_widget import SegmentWidget
     from napari_unet_seg.gui.train_widget import TrainWidget
@@ -83,6 +84,37 @@ def measure(scene: Scene) -> None:
 
 def train(scene: Scene) -> None:
     """Show the dock "Train on painted labels" while it learns from eight nuclei, with its preview."""
+    dock = begin_training(scene)
+    wait_until(lambda: len(dock.curves.steps) > LEARNED_STEPS and dock.preview.layer is not None)
+
+
+def trained(scene: Scene) -> None:
+    """Show what the model finds that has learned from eight nuclei."""
+    import tempfile
+
+    from napari_unet_seg.core import checkpoint
+
+    folder = Path(tempfile.mkdtemp())
+    checkpoint.user_folder = lambda: folder
+    dock = begin_training(scene, steps=100, batch=4)
+    wait_until(lambda: not dock.job.running)
+    dock.use()
+    wait_until(lambda: any(layer.name.endswith(" nuclei") for layer in scene.viewer.layers))
+    dock.parent().close()
+    scene.viewer.window.resize(WIDTH, HEIGHT)
+
+
+def models(scene: Scene) -> None:
+    """Show the dock "Models"."""
+    from napari_unet_seg.gui.models_widget import ModelsWidget
+
+    dock = ModelsWidget(scene.viewer)
+    scene.replace_dock(dock, "Models")
+    wait_until(lambda: dock.panel.list.count() > 0)
+
+
+def begin_training(scene: Scene, **settings: int) -> TrainWidget:
+    """Paint eight nuclei, and start a training."""
     import tempfile
 
     from napari_unet_seg.gui.train_widget import TrainWidget
@@ -95,8 +127,12 @@ def train(scene: Scene) -> None:
     wait_until(lambda: not dock.engine.looking)
     paint_missed(scene, dock)
     wait_until(lambda: dock.learning.teaches)
+    if "steps" in settings:
+        dock.length.setValue(settings.pop("steps"))
+    for name, value in settings.items():
+        dock.form.rows[name].set(value)
     dock.start()
-    wait_until(lambda: len(dock.curves.steps) > LEARNED_STEPS and dock.preview.layer is not None)
+    return dock
 
 
 def paint_missed(scene: Scene, dock: TrainWidget) -> None:
@@ -107,7 +143,7 @@ def paint_missed(scene: Scene, dock: TrainWidget) -> None:
     from napari_unet_seg.io.samples import truth_path
 
     result = scene.viewer.layers[-1]
-    truth = tifffile.imread(truth_path("crowded")).astype(np.int32)
+    truth = tifffile.imread(truth_path("envelope")).astype(np.int32)
     seen = np.bincount(truth[result.data > 0], minlength=truth.max() + 1) / np.maximum(np.bincount(truth.ravel()), 1)
     cut = np.unique(np.concatenate([truth[0], truth[-1], truth[:, 0], truth[:, -1]]))
     missed = [number for number in np.argsort(seen) if number and number not in cut][:PAINTED]
@@ -116,6 +152,48 @@ def paint_missed(scene: Scene, dock: TrainWidget) -> None:
     layer = dock.inputs.labels.layer
     layer.data = np.searchsorted([0, *sorted(missed)], truth).astype(np.int32) * np.isin(truth, missed)
     layer.selected_label = PAINTED
+
+
+def link(scene: Scene) -> None:
+    """Show a stack whose planes are linked, at the slice in its middle."""
+    choose(scene, scene.widget.stack.box, "linked")
+    scene.viewer.dims.set_current_step(0, scene.viewer.dims.nsteps[0] // 2)
+
+
+def follow(scene: Scene) -> None:
+    """Show a movie whose nuclei are followed, at its last time, with their paths."""
+    choose(scene, scene.widget.stack.times, "overlap")
+    scene.widget.tracks_button.click()
+    scene.viewer.dims.set_current_step(0, scene.viewer.dims.nsteps[0] - 1)
+
+
+def choose(scene: Scene, box: QComboBox, value: str) -> None:
+    """Choose an entry of a list, and segment again."""
+    box.setCurrentIndex(box.findData(value))
+    scene.widget.segment()
+    wait_until(lambda: not scene.widget.job.running)
+
+
+def folder(scene: Scene) -> None:
+    """Show the dock "Segment a folder" when it has segmented three samples, and could not read a file that is damaged."""
+    import shutil
+    import tempfile
+
+    from napari_unet_seg.gui.folder_widget import FolderWidget
+    from napari_unet_seg.io.samples import sample_path
+
+    os.chdir(tempfile.mkdtemp())  # so that no path of this computer is in the picture
+    plate = Path("plate 1")
+    plate.mkdir()
+    for name in ("nuclei", "crowded", "cells"):
+        shutil.copy(sample_path(name), plate)
+    (plate / "damaged.tif").write_bytes(b"II*\0 nothing")
+    dock = FolderWidget(scene.viewer)
+    scene.replace_dock(dock, "Segment a folder")
+    dock.rows.folder.line.setText(str(plate))
+    wait_until(lambda: not dock.rows.looking and not dock.engine.looking)
+    dock.run()
+    wait_until(lambda: not dock.job.running)
 
 
 def preferences(scene: Scene) -> QWidget:
@@ -172,7 +250,13 @@ SHOTS = (
     Shot("advanced", "nuclei", "dark", unfold),
     Shot("correct", "nuclei", "dark", correct),
     Shot("measure", "cells", "light", measure),
-    Shot("train", "crowded", "dark", train),
+    Shot("envelope", "envelope", "dark"),
+    Shot("train", "envelope", "dark", train),
+    Shot("trained", "envelope", "dark", trained),
+    Shot("models", "nuclei", "light", models),
+    Shot("stack", "stack", "dark", link),
+    Shot("tracks", "movie", "dark", follow),
+    Shot("folder", "nuclei", "light", folder),
     Shot("preferences", "nuclei", "dark", preferences),
     Shot("gpu", "nuclei", "dark", why_no_gpu),
 )
@@ -187,7 +271,7 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     for shot in SHOTS:
         if not given.names or shot.name in given.names:
-            take(shot, given.output / f"{shot.name}.png")
+            take(shot, given.output.absolute() / f"{shot.name}.png")
 
 
 def take(shot: Shot, path: Path) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from recipes.sample_classes import tissue_types
+from recipes.sample_envelope import envelopes
 from recipes.sample_scenes import blurred, cells, crowded, fluorescence, histology
 from recipes.sample_series import movie, stack
 
@@ -54,7 +56,9 @@ SAMPLES = {
     "tissue": Sample(histology, "YXS", 0.5, ("H&E",), {}),  # a slide scanned at 20x
     "blurred": Sample(blurred, "YX", 0.325, ("Hoechst",), {}),
     "crowded": Sample(crowded, "YX", 0.325, ("DAPI",), {}),
+    "envelope": Sample(envelopes, "YX", 0.325, ("Lamin B1",), {}),
     "cells": Sample(cells, "CYX", 0.325, ("DAPI", "GFP"), {}),
+    "classes": Sample(tissue_types, "YXS", 0.5, ("H&E",), {}),
     "stack": Sample(stack, "ZYX", 0.3, ("DAPI",), {"PhysicalSizeZ": 0.9, "PhysicalSizeZUnit": "µm"}),
     "movie": Sample(movie, "TYX", 0.65, ("H2B-GFP",), {"TimeIncrement": 600.0, "TimeIncrementUnit": "s"}),
 }

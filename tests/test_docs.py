@@ -42,3 +42,10 @@ def test_what_it_calls_menus_and_commands_is_there():
     for page in PAGES:
         for path in named.findall(page.read_text(encoding="utf-8")):
             assert all(part.strip() in titles for part in path.split(" > ")), f"{page.name}: {path}"
+
+
+def test_what_people_ask_for_has_the_tests_that_are_named():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (DOCS / "asked-for.md").read_text(encoding="utf-8"))
+    assert named
+    for path, name in named:
+        assert re.search(rf"def {name}\b", (ROOT / path).read_text(encoding="utf-8")), f"{path} has no {name}"

@@ -268,4 +268,4 @@ def test_samples_open_in_napari_from_the_wheel(full: Environment, tmp_path: Path
         "viewer.close()\n"
     )
     opened = full.run(code, tmp_path, NAPARI_CONFIG=str(tmp_path / "settings.yaml")).split()
-    assert opened == [*["Image", "Labels"] * 4, "Image", *["Image", "Labels"] * 3]  # the fifth has two channels
+    assert opened == [*["Image", "Labels"] * 5, "Image", *["Image", "Labels"] * 3]  # the sixth has two channels

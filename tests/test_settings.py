@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from napari_unet_seg import fields
 from napari_unet_seg.errors import SettingsError
 from napari_unet_seg.settings import NetworkSettings, SegmentSettings, TrainSettings, field_options
 
@@ -173,3 +174,10 @@ def test_what_is_automatic_depends_on_the_base():
     chosen = TrainSettings(steps=7, learning_rate=0.1)
     assert chosen.for_base(False) == chosen.for_base(True) == chosen
     assert TrainSettings(minutes=1).for_base(True).steps == 0
+
+
+def test_declarations_are_read_once_since_a_slider_makes_settings_at_each_step(monkeypatch):
+    SegmentSettings()
+    monkeypatch.setattr(fields, "get_type_hints", None)
+    assert SegmentSettings(probability=0.3).probability == 0.3
+    assert field_options(SegmentSettings)["probability"]["slider"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_unet_seg.core.metrics import Scores, evaluate
     from napari_unet_seg.core.segment import Segmentation, iter_segment, predict, segment
     from napari_unet_seg.core.train import iter_train, train
+    from napari_unet_seg.io.out_of_core import OutOfCore, iter_segment_to, segment_to
     from napari_unet_seg.progress import Command, Progress, drain
     from napari_unet_seg.settings import NetworkSettings, SegmentSettings, TrainSettings
 
@@ -24,6 +25,7 @@ __all__ = [
     "Command",
     "Model",
     "NetworkSettings",
+    "OutOfCore",
     "Progress",
     "Scores",
     "SegmentSettings",
@@ -33,12 +35,14 @@ __all__ = [
     "evaluate",
     "instances",
     "iter_segment",
+    "iter_segment_to",
     "iter_train",
     "list_models",
     "load_model",
     "measure",
     "predict",
     "segment",
+    "segment_to",
     "train",
 ]
 
@@ -49,6 +53,7 @@ _HOMES = {
     "core.metrics": ("Scores", "evaluate"),
     "core.segment": ("Segmentation", "iter_segment", "predict", "segment"),
     "core.train": ("iter_train", "train"),
+    "io.out_of_core": ("OutOfCore", "iter_segment_to", "segment_to"),
     "progress": ("Command", "Progress", "drain"),
     "settings": ("NetworkSettings", "SegmentSettings", "TrainSettings"),
 }

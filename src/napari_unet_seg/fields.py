@@ -30,6 +30,9 @@ _WORDS: dict[Any, str] = {
     Polygons: "a list of polygons, each of at least three corners (y, x)",
 }
 
+_Declared = tuple[dict[str, Any], dict[str, dict[str, Any]]]
+_DECLARED: dict[type, _Declared] = {}
+
 
 class Checked:
     """Base of the settings: checks each field against its own declaration."""
@@ -39,8 +42,8 @@ class Checked:
 
         A number of another library becomes Python's own, and an integer given for a float a float: equal settings are written alike.
         """
-        types = get_type_hints(type(self))
-        for name, options in field_options(type(self)).items():
+        types, declared = _declared(type(self))
+        for name, options in declared.items():
             object.__setattr__(self, name, _checked(name, getattr(self, name), types[name], options))
 
     @classmethod
@@ -66,10 +69,17 @@ class Checked:
 
 
 def field_options(settings: type) -> dict[str, dict[str, Any]]:
-    """Return, for each field of a settings class, the options of its declaration."""
-    hints = get_type_hints(settings, include_extras=True)
-    names = [field.name for field in dataclasses.fields(settings)]
-    return {name: getattr(hints[name], "__metadata__", ({},))[0] for name in names}
+    """Return, for each field of a settings class, the options of its declaration; not to be written to."""
+    return _declared(settings)[1]
+
+
+def _declared(settings: type) -> _Declared:
+    """Return type and options of each field; looked up once, since settings are made at each step of a slider."""
+    if settings not in _DECLARED:
+        hints = get_type_hints(settings, include_extras=True)
+        names = [field.name for field in dataclasses.fields(settings)]
+        _DECLARED[settings] = get_type_hints(settings), {name: getattr(hints[name], "__metadata__", ({},))[0] for name in names}
+    return _DECLARED[settings]
 
 
 def field_docs(settings: type) -> dict[str, str]:

@@ -10,54 +10,20 @@ from typing import Annotated
 
 from napari_unet_seg.errors import SettingsError
 from napari_unet_seg.fields import Checked, Polygons, field_docs, field_options
+from napari_unet_seg.network_settings import ARCHITECTURES, NetworkSettings
 
-__all__ = ["Checked", "NetworkSettings", "Polygons", "SegmentSettings", "TrainSettings", "field_docs", "field_options"]
+__all__ = ["ARCHITECTURES", "Checked", "NetworkSettings", "Polygons", "SegmentSettings", "TrainSettings", "field_docs", "field_options"]
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 POLARITIES = ("auto", "bright", "dark")
-STACKS = ("planes", "maximum")
-BLOCKS = ("plain",)
-NORMS = ("batch", "none")
+STACKS = ("planes", "maximum", "linked")
+TRACKS = ("none", "overlap", "laptrack")
 LOSSES = ("both", "cross_entropy", "dice")
+ADVERSARIAL = 0.1
+"""Weight of the adversarial term where it is only asked for."""
+MOST_CLASSES = 200
 TRAIN_PRECISIONS = ("auto", "float32", "bfloat16")
-
-
-@dataclass(frozen=True)
-class NetworkSettings(Checked):
-    """The shape of a U-Net.
-
-    Only layers whose result does not depend on the extent of a tile are offered, because tiling must never change a label:
-    BatchNorm (folded into the convolutions at inference) or none; no InstanceNorm, GroupNorm or squeeze-and-excitation.
-    """
-
-    in_channels: Annotated[int, {"min": 1, "max": 64}] = 1
-    """Channels of the input; 1, since colour becomes one channel (see `core.normalize`)."""
-    classes: Annotated[tuple[str, ...], {}] = ("background", "foreground", "outline")
-    """Names of the classes that the softmax chooses from."""
-    distance: Annotated[bool, {}] = True
-    """Whether a further map holds the distance to the nucleus' border, from 0 there to 1 at its innermost point."""
-    spatial_dims: Annotated[int, {"min": 2, "max": 3}] = 2
-    """2 for planes, 3 for volumes."""
-    width: Annotated[int, {"min": 4, "max": 256}] = 16
-    """Features of the first level; each level below has twice as many."""
-    depth: Annotated[int, {"min": 1, "max": 6}] = 4
-    """Number of times the image is halved."""
-    block: Annotated[str, {"choices": BLOCKS}] = "plain"
-    """Kind of the two-convolution block."""
-    norm: Annotated[str, {"choices": NORMS}] = "batch"
-    """Normalisation after each convolution."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges, and that there are at least two classes, and no two maps of one name."""
-        super().__post_init__()
-        if len(self.classes) < 2 or len(set(self.maps)) != len(self.maps):
-            raise SettingsError(f"classes is {self.classes!r}; it must name at least two different classes, none of them 'distance'.")
-
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """Names of the maps that the network predicts, in the order of its channels."""
-        return (*self.classes, "distance") if self.distance else self.classes
 
 
 @dataclass(frozen=True)
@@ -90,7 +56,14 @@ class SegmentSettings(Checked):
     precision: Annotated[str, {"choices": PRECISIONS, "label": "Precision"}] = "auto"
     """Number format of the network; "auto" is the fastest that the device has, "float32" gives the same labels on every device."""
     stack: Annotated[str, {"choices": STACKS, "label": "Stack", "form": False}] = "planes"
-    """What of a z stack is segmented: "planes" each plane by itself, "maximum" the maximum projection along z; times stay apart."""
+    """What of a z stack is segmented: "planes" each plane by itself, "maximum" the maximum projection along z, "linked" each plane, whose
+    outlines are then linked to nuclei in 3D; times stay apart."""
+    spacing: Annotated[float, {"min": 0.0, "max": 1000.0, "label": "Spacing", "form": False}] = 0.0
+    """Distance of two planes over the size of a pixel, by which planes are linked; 0 where it is not known. From a file that tells both,
+    it is taken by itself."""
+    track: Annotated[str, {"choices": TRACKS, "label": "Times", "form": False}] = "none"
+    """Whether nuclei are followed through time: "none" each time by itself, "overlap" from one time to the next by how much they overlap,
+    "laptrack" by where they are, with the library LapTrack, for those that move too far to overlap."""
     skip_glass: Annotated[bool, {"label": "Skip glass"}] = True
     """Large colour images (slides) are searched only where there is tissue; pale empty glass is left out."""
     region: Annotated[Polygons, {"label": "Region", "form": False}] = ()
@@ -135,6 +108,13 @@ class TrainSettings(Checked):
     """Edge of a patch; 256 shows the network a nucleus with its neighbourhood."""
     loss: Annotated[str, {"choices": LOSSES, "label": "Loss"}] = "both"
     """What is made small: cross-entropy, Dice or both; the distance map's error is always added."""
+    classes: Annotated[tuple[str, ...], {"form": False}] = ()
+    """Names of what is painted with the numbers 1, 2, ...: the model then tells these classes apart, and 0 is background. Empty when each
+    nucleus is painted with a number of its own."""
+    supervision: Annotated[bool, {"label": "Deep supervision"}] = False
+    """Whether coarser levels of the decoder must know the answer too, through heads of their own that are not part of the model."""
+    adversarial: Annotated[float, {"min": 0.0, "max": 10.0, "step": 0.05, "label": "Adversarial weight"}] = 0.0
+    """Weight of a second network's verdict, which learns to tell the maps from annotated ones; 0 does without it."""
     learning_rate: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Learning rate"}] = 0.0
     """Highest step size of AdamW, after a warm-up and before the decay to 0; 0 is automatic: 0.0005 to teach a model further, 0.002 from
     nothing."""
@@ -143,8 +123,11 @@ class TrainSettings(Checked):
     weight_decay: Annotated[float, {"min": 0.0, "max": 1.0, "label": "Weight decay"}] = 1e-4
     """Decoupled weight decay of AdamW."""
     freeze: Annotated[bool, {"label": "Freeze statistics"}] = False
-    """Whether the means and variances of BatchNorm stay those of the base. Letting them follow gave the better AP at IoU 0.5 in 8 of 11
-    comparisons (eight painted nuclei, 60 steps, four kinds of image), and a base that failed wholly learned only so."""
+    """Whether the means and variances of BatchNorm stay those of the base. With `blend`, both were as good where the base knew something of
+    the images; a base that failed wholly learned only when they followed."""
+    blend: Annotated[float, {"min": 0.0, "max": 1.0, "step": 0.05, "label": "Share of the new"}] = 0.0
+    """How far the model goes from its base to what was learned, 1 all the way; 0 is automatic: half, and further where half is not enough
+    for what was painted, or nuclei that were kept out of training show it. Half the way forgets far less, and finds more elsewhere."""
     average: Annotated[float, {"min": 0.0, "max": 0.99999, "label": "Weight averaging"}] = 0.995
     """Decay of the running average of the weights that becomes the model."""
     validation: Annotated[float, {"min": 0.0, "max": 0.5, "label": "Validation share"}] = 0.15
@@ -171,17 +154,51 @@ class TrainSettings(Checked):
     def __post_init__(self) -> None:
         """Check the ranges, and that the length is given once."""
         super().__post_init__()
+        object.__setattr__(self, "classes", _checked_names(self.classes))
         if self.steps and self.minutes:
             raise SettingsError(f"There are {self.steps} steps and {self.minutes:g} minutes; give one of them, and 0 for the other.")
 
-    def for_base(self, base: bool) -> TrainSettings:
+    def for_base(self, base: bool, new_head: bool = False) -> TrainSettings:
         """Return these settings with everything automatic decided.
 
         Parameters
         ----------
         base : bool
             Whether training starts from a model.
+        new_head : bool
+            Whether that answered another question, so that its head learns from nothing.
         """
         steps = 0 if self.minutes else self.steps or (300 if base else 2000)
-        rate = self.learning_rate or (5e-4 if base else 2e-3)
-        return replace(self, steps=steps, learning_rate=rate)
+        rate = self.learning_rate or (5e-4 if base and not new_head else 2e-3)
+        empty = 0.0 if self.classes else self.empty  # a patch of noise is of no class
+        return replace(self, steps=steps, learning_rate=rate, empty=empty)
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Return names for classes that have none.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    SettingsError
+        If that is too few or too many.
+    """
+    if not 1 <= count <= MOST_CLASSES:
+        raise SettingsError(f"There are {count} classes; there must be 1 to {MOST_CLASSES} besides the background.")
+    return tuple(f"class {number}" for number in range(1, count + 1))
+
+
+def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) > MOST_CLASSES or len(set(names)) < len(names) or {"", "background", "distance"} & set(names):
+        raise SettingsError(
+            f"classes is {names!r}; give each class a name of its own, none of them background or distance, and at most {MOST_CLASSES}."
+        )
+    return names

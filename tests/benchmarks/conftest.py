@@ -9,8 +9,8 @@ from PIL import Image
 from tests.tiny import discs, tiny_model
 
 
-def write_pair(image_path, labels_path, seed):
-    image, labels = discs((96, 112), 8, seed=seed)
+def write_pair(image_path, labels_path, seed, shape=(96, 112), count=8):
+    image, labels = discs(shape, count, seed=seed)
     for path, pixels in ((image_path, image), (labels_path, labels.astype(np.uint16))):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)

@@ -107,6 +107,16 @@ def test_export(run: Run):
     assert run("models", "export", "nuclei", "copy", "--overwrite").exit_code == 0
 
 
+def test_export_to_other_programs(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_unet_seg.core.portable.to_onnx", lambda model: b"graph")
+    assert run("models", "export", "nuclei", "-f", "onnx").stdout == "nuclei is written to nuclei-v1.onnx\n"
+    assert Path("nuclei-v1.onnx").read_bytes() == b"graph"
+    result = run("models", "export", "nuclei", "packages.zip", "--format", "bioimageio", "--author", "A", "--author", "B")
+    assert result.stdout == "nuclei is written to packages.zip\n"
+    assert "It names no licence" in result.stderr
+    assert run("models", "export", "nuclei", "-f", "keras").exit_code == 2
+
+
 @pytest.mark.parametrize("words", [["show", "none"], ["delete", "none"], ["export", "none", "x"], ["import", "none.safetensors"]])
 def test_what_is_not_there_is_named(run: Run, words: list[str]):
     result = run("models", *words)

@@ -53,6 +53,7 @@ def test_json_is_one_object_per_input(run: Run, images: list[Path], model: str):
         "output": "out/a.labels.tif",
         "outputs": ["out/a.labels.tif", "out/a.labels.csv"],
         "nuclei": len(table),
+        "tracks": None,
         "seconds": 0,
         "megapixels": 0.016384,
         "polarity": "bright",
@@ -86,6 +87,7 @@ def test_one_bad_file_is_named_and_the_rest_is_finished(run: Run, images: list[P
 def test_settings_reach_the_engine(run: Run, images: list[Path], model: str):
     words = "--probability 0.6 --splitting 0.5 --min-area 30px2 --max-area 5000 --diameter 17px --no-fill-holes --exclude-border"
     more = "--limits 200,2500 --polarity bright --tile 64 --precision float32 --stack maximum --no-skip-glass --format tiff"
+    more += " --spacing 2 --track overlap"
     result = run("segment", "data/a.tif", "-o", "out", "-m", model, *words.split(), *more.split())
     assert result.exit_code == 0
     settings = open_image("out/a.labels.tif").provenance["settings"]
@@ -99,7 +101,7 @@ def test_settings_reach_the_engine(run: Run, images: list[Path], model: str):
         "exclude_border": True,
     }
     wanted |= {"low": 200, "high": 2500, "polarity": "bright", "tile": 64, "precision": "float32"}
-    assert settings == wanted | {"stack": "maximum", "skip_glass": False, "region": []}
+    assert settings == wanted | {"stack": "maximum", "spacing": 2, "track": "overlap", "skip_glass": False, "region": []}
     assert not Path("out/a.labels.csv").exists()
 
 
@@ -337,3 +339,49 @@ def test_a_stack_is_projected_and_measured_so(run: Run, images: list[Path], mode
     pd.testing.assert_frame_equal(pd.read_csv("out/z.labels.csv"), pd.read_csv("out/flat.labels.csv"))
     assert run("segment", "z.tif", "-o", "planes", "-m", model).exit_code == 0
     assert open_image("planes/z.labels.tif").data.shape == stack.shape
+
+
+def test_a_run_that_was_interrupted_goes_on(run: Run, images: list[Path], model: str):
+    run("segment", "data", "-o", "whole", "-m", model)
+    run("segment", "data", "-o", "out", "-m", model)
+    Path("out/sub/b.labels.csv").unlink()
+    before = Path("out/a.labels.tif").stat().st_mtime_ns
+    assert run("segment", "data", "-o", "out", "-m", model).exit_code == 2, "what is there is not replaced unasked"
+    assert run("segment", "data", "-o", "out", "-m", model, "--resume").exit_code == 0
+    assert Path("out/a.labels.tif").stat().st_mtime_ns == before
+    whole, out = ({path.name: path.read_bytes() for path in sorted(Path(name).rglob("*.*"))} for name in ("whole", "out"))
+    assert out == whole
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_any_work(run: Run, images: list[Path], model: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_unet_seg.io.workers._WAIT", "1s")
+    result = run("segment", "data", "-o", "out", "-m", model, "--scheduler", "tcp://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert "No scheduler of dask answers at 'tcp://127.0.0.1:9'" in result.stderr
+    assert not Path("out").exists()
+
+
+def test_blocks_on_a_cluster_give_the_same_files(run: Run, images: list[Path], model: str):
+    from distributed import LocalCluster
+
+    run("segment", "data", "-o", "here", "-m", model, "--device", "cpu")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0) as cluster:
+        result = run("segment", "data", "-o", "there", "-m", model, "--device", "cpu", "--scheduler", cluster.scheduler_address)
+    assert result.exit_code == 0
+    here, there = ({path.name: path.read_bytes() for path in sorted(Path(name).rglob("*.*"))} for name in ("here", "there"))
+    assert there == here
+
+
+def test_what_is_counted_in_stacks_and_movies_is_said(run: Run, images: list[Path], model: str):
+    plane = discs((96, 96), count=6, seed=3)[0]
+    for axes in ("ZYX", "TYX"):
+        tifffile.imwrite(f"{axes}.ome.tif", np.stack([plane] * 3), metadata={"axes": axes})
+    stack = run("segment", "ZYX.ome.tif", "-o", "out", "-m", model, "--stack", "linked", "--spacing", "3")
+    assert " nuclei in 3D (3 planes), " in stack.stdout
+    movie = run("segment", "TYX.ome.tif", "-o", "out", "-m", model, "--track", "overlap", "--format", "csv,trackmate")
+    assert " tracks over 3 times, " in movie.stdout
+    assert Path("out/TYX.tracks.xml").exists()
+    plain = run("segment", "TYX.ome.tif", "-o", "other", "-m", model)
+    assert " outlines at 3 times, " in plain.stdout
+    refused = run("segment", "TYX.ome.tif", "-o", "third", "-m", model, "--format", "trackmate")
+    assert (refused.exit_code, "--track overlap" in refused.stderr) == (2, True)

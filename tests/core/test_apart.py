@@ -107,6 +107,13 @@ class TestElsewhere:
         assert drain(iter_apart(where), steps.append) == (pid, True)
         assert len(steps) == 3  # no second notice
 
+    def test_outside_is_another_process_even_where_torch_starts(self, monkeypatch):
+        monkeypatch.setattr(apart, "torch_trouble", lambda: "")
+        steps = []
+        assert drain(iter_apart(where))[0] == os.getpid()
+        assert drain(apart.iter_outside(where), steps.append)[0] != os.getpid()
+        assert steps[0] == Progress("Starting PyTorch", 0, 0)  # without a notice: nothing is wrong
+
     def test_arrays_steps_and_calls_come_over(self):
         array, steps, kept = np.arange(12, dtype=np.float16).reshape(3, 4), [], {}
         result = drain(iter_apart(double, array, keep=kept.__setitem__), steps.append)
@@ -161,7 +168,7 @@ class TestElsewhere:
         steps = iter_apart(until_told)
         next(steps)
         next(steps)
-        worker = steps.gi_frame.f_locals["worker"]
+        worker = steps.gi_yieldfrom.gi_frame.f_locals["worker"]
         steps.close()
         assert worker._process.poll() is not None
         assert apart._IDLE == []
@@ -223,3 +230,12 @@ def test_the_trouble_is_asked_for_once(monkeypatch):
     drain(iter_apart(where))
     drain(iter_apart(where))
     assert len(times) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_torch_is_asked_for_large_pages_unless_somebody_decided(monkeypatch, before, after):
+    monkeypatch.setenv(apart.LARGE_PAGES, before or "")  # so that it is put back afterwards
+    if before is None:
+        monkeypatch.delenv(apart.LARGE_PAGES)
+    assert apart.torch_trouble() == ""
+    assert os.environ[apart.LARGE_PAGES] == after

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_unet_seg.core.basins import find_basins
+from napari_unet_seg.core.basins import Relief, find_basins
 
 
 def hills(*peaks, shape=(40, 80), width=8.0):
@@ -30,10 +30,10 @@ def test_a_pass_deeper_than_the_rise_parts_two_hills_and_a_shallower_one_does_no
     heights, mask = two_hills()
     basins = find_basins(mask, heights)
     assert basins.pairs.tolist() == [[1, 2]]
-    depth = min(basins.peaks[1:]) - basins.passes[0]
-    assert count(basins.merged(depth - 0.01, 0)) == 2
-    assert count(basins.merged(depth + 0.01, 0)) == 1
-    merged = basins.merged(depth + 0.01, 0)
+    share = 1 - basins.passes[0] / min(basins.peaks[1:])
+    assert count(basins.merged(share - 0.01, 0)) == 2
+    assert count(basins.merged(share + 0.01, 0)) == 1
+    merged = basins.merged(share + 0.01, 0)
     assert ((merged > 0) == mask).all()
 
 
@@ -76,17 +76,24 @@ def test_the_level_goes_up_and_nuclei_only_join():
         before = after
 
 
-def test_equal_to_h_maxima_of_scikit_image():
+def test_equal_to_h_maxima_of_the_logarithm_by_scikit_image():
     from skimage.morphology import h_maxima
 
     random = np.random.default_rng(1)
     four = ndimage.generate_binary_structure(2, 1)
     for _ in range(5):
         heights = ndimage.gaussian_filter(random.random((64, 64)), 2)
-        heights = ((heights - heights.min()) / np.ptp(heights)).astype(np.float32)
+        heights = (0.5 + 0.5 * (heights - heights.min()) / np.ptp(heights)).astype(np.float32)
         basins = find_basins(np.ones(heights.shape, bool), heights)
-        peaks = ndimage.label(h_maxima(heights, 0.2, four), four)[1]
+        peaks = ndimage.label(h_maxima(np.log(2 * heights), -np.log(1 - 0.2), four), four)[1]
         assert count(basins.merged(0.2, 0)) == peaks
+
+
+def test_the_same_notch_parts_small_hills_and_not_high_ones():
+    """A share of the height decides, but of very low hills as if they were half as high as can be."""
+    for top, expected in ((1.0, 1), (0.6, 2), (0.3, 1)):
+        heights = np.array([[0, top, top - 0.18, top, 0]], np.float32)
+        assert count(find_basins(heights > 0, heights).merged(0.25 if top > 0.5 else 0.4, 0)) == expected
 
 
 def test_a_plateau_is_one_hill():
@@ -122,3 +129,21 @@ def test_parts_are_decided_by_their_own_pixels():
             assert len(pairs) == len(np.unique(pairs[:, 0])) == len(np.unique(pairs[:, 1]))
             checked += 1
     assert checked > 10
+
+
+def test_the_way_up_leads_to_the_highest_neighbour_and_of_equal_ones_to_the_first():
+    relief = Relief.of(np.array([[1, 2, 2], [3, 1, 1], [1, 1, 1]], np.float32))
+    assert relief.up[1:-1, 1:-1].tolist() == [[4, 2, 1], [2, 1, 0], [0, 0, 0]]
+    assert relief.heights.shape == (5, 5)
+
+
+def test_what_is_found_once_for_all_masks_gives_what_each_mask_alone_gives():
+    random = np.random.default_rng(1)
+    for steps in (4, 1000):  # with plateaus, and hardly any
+        heights = np.round(ndimage.gaussian_filter(random.random((60, 47)), 1.5) * steps).astype(np.float32) / steps
+        relief = Relief.of(heights)
+        for level in (0.3, 0.5, 0.55, 2.0):
+            mask = random.random(heights.shape) > level - 0.3
+            known, alone = find_basins(mask, relief), find_basins(mask, np.where(mask, heights, -1).astype(np.float32))
+            for name in ("labels", "peaks", "pairs", "passes"):
+                np.testing.assert_array_equal(getattr(known, name), getattr(alone, name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -99,6 +100,14 @@ def test_a_pickle_is_never_run(tmp_path):
         ({"format_version": 99}, "version 99"),
         ({"network": {"width": 4, "colour": 1}}, "colour"),
         ({"network": {"width": 4, "depth": 3}}, "does not fit"),
+        ({"network": {"width": 10**9}}, "width is 1000000000; it must be at most"),
+        ({"network": {"width": 256, "depth": 6}}, "weights are of another network"),
+        ({"network": [1]}, "does not fit"),
+        ({"network": {"width": "8"}}, "width is '8'"),
+        ({"network": {"classes": ["a", "a"]}}, "two different classes"),
+        ({"card": {"diameter": "large"}}, "does not fit"),
+        ({"card": {"diameter": 1e400}}, "diameter is inf"),
+        ({"card": {"calibration": {"knots": 3}}}, "does not fit"),
         ({"defaults": {"probability": 7}}, "probability is 7"),
         ({"card": 3}, "does not fit"),
     ],
@@ -115,6 +124,69 @@ def test_models_of_another_shape_or_version_are_refused(tmp_path, change, senten
     path = tmp_path / "other.safetensors"
     save_file(model.network.state_dict(), path, {"napari_unet_seg": json.dumps(description)})
     with pytest.raises(ModelError, match=sentence):
+        nus.load_model(path)
+
+
+def _described(model, **change):
+    facts = {"format_version": 1, "name": "x", "network": model.settings.to_dict(), "defaults": model.defaults.to_dict(), "card": {}}
+    return {"napari_unet_seg": json.dumps(facts | change)}
+
+
+def test_weights_of_another_program_are_named_as_such(tmp_path):
+    path = tmp_path / "theirs.safetensors"
+    save_file({"layer.weight": torch.zeros(3)}, path, {"format": "pt"})
+    with pytest.raises(ModelError, match="weights of another program"):
+        nus.load_model(path)
+
+
+@pytest.mark.parametrize("length", [2**63, 2**40, 10**8, 200])
+def test_a_head_that_says_it_is_huge_takes_no_memory(tmp_path, length):
+    path = tmp_path / "huge.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + b"{" * 100)
+    with pytest.raises(ModelError, match="not a model"):
+        nus.load_model(path)
+
+
+def test_random_bytes_are_refused(tmp_path):
+    path = tmp_path / "noise.safetensors"
+    path.write_bytes(np.random.default_rng(0).bytes(100_000))
+    with pytest.raises(ModelError, match="not a model"):
+        nus.load_model(path)
+
+
+def test_a_description_nested_without_end_is_refused(tmp_path):
+    path = tmp_path / "deep.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"napari_unet_seg": "[" * 200_000})
+    with pytest.raises(ModelError, match="not a model"):
+        nus.load_model(path)
+
+
+@pytest.mark.parametrize("change", ["shape", "dtype", "missing", "more"])
+def test_other_weights_than_those_described_are_refused(tmp_path, change):
+    model = tiny_model()
+    weights = dict(model.network.state_dict())
+    name = "head.weight"
+    if change == "shape":
+        weights[name] = weights[name][:1].contiguous()
+    elif change == "dtype":
+        weights[name] = weights[name].double()
+    elif change == "missing":
+        del weights[name]
+    else:
+        weights["further"] = torch.zeros(1)
+    path = tmp_path / "other.safetensors"
+    save_file(weights, path, _described(model))
+    with pytest.raises(ModelError, match="weights are of another network"):
+        nus.load_model(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    model = tiny_model()
+    weights = dict(model.network.state_dict())
+    weights["head.bias"] = torch.full_like(weights["head.bias"], float("nan"))
+    path = tmp_path / "failed.safetensors"
+    save_file(weights, path, _described(model))
+    with pytest.raises(ModelError, match="no numbers everywhere"):
         nus.load_model(path)
 
 

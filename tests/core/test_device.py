@@ -74,7 +74,7 @@ def test_a_mac(machine):
         ),
         (
             {"system": "Darwin", "cuda": None, "mps": True, "broken": "MPS backend out of memory"},
-            "No GPU is used: torch cannot use the GPU that is there (MPS backend out of memory).",
+            "No GPU is used: all memory of the GPU is in use; close what else runs on it.",
         ),
     ],
 )

@@ -42,6 +42,19 @@ def test_planes_come_in_turn_and_places_on_them_differ(monkeypatch):
     assert near[places[0][1]].shape == (32, 32)
 
 
+def test_classes_are_shown_where_they_are_and_a_base_of_nuclei_is_not():
+    from napari_unet_seg.core.start import start_from
+
+    image, labels = discs(seed=5)
+    annotation = whole(np.where(labels, 2, 1).astype(np.int32))
+    model = start_from(tiny_model(), 0, ("ground", "disc"))
+    examples = nus.drain(iter_examples([image], [annotation], model, tiny_model(), "cpu"))
+    assert examples[0].before is None, "it answers another question"
+    assert set(np.unique(examples[0].annotated)) == {1, 2}
+    assert set(np.unique(examples[0].after)) <= {0, 1, 2}
+    assert [index for index, _ in choose_places([annotation], classes=True)] == [0]
+
+
 def test_there_are_six_at_most_from_all_over_the_set():
     places = choose_places([whole(squares((10, 10)))] * 60)
     assert [index for index, _ in places] == [0, 10, 20, 30, 40, 50]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pickle
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 import napari_unet_seg as nus
 from napari_unet_seg.core import checkpoint, registry
@@ -127,15 +130,35 @@ def test_an_unknown_model_is_named_with_those_there_are(own: Path):
         registry.find_entry("none")
 
 
-def test_an_exported_model_is_the_same(own: Path, tmp_path: Path):
-    target = registry.export_model("nuclei", tmp_path)
-    assert target == tmp_path / "nuclei-v10.safetensors"
-    assert nus.load_model(target).sha256 == nus.load_model("nuclei-v10").sha256
-    with pytest.raises(ModelError, match="exists already"):
-        registry.export_model("nuclei", tmp_path)
-    assert registry.export_model("nuclei-v2", target, overwrite=True) == target
-    assert nus.load_model(target).name == "nuclei-v2"
-    assert registry.export_model("nuclei", tmp_path / "plain").name == "plain.safetensors"
+@pytest.mark.parametrize("name", ["SMALL", "con", "COM1", "x" * 101, "Nuclei", "NUCLEI-v7"])
+def test_names_that_another_system_could_not_keep_apart_or_not_write_are_refused(own: Path, file: Path, name: str):
+    kept = registry.import_model(file).path.read_bytes()
+    with pytest.raises(ModelError):
+        registry.import_model(file, name)
+    assert [path.name for path in own.iterdir()] == ["small.safetensors"]
+    assert (own / "small.safetensors").read_bytes() == kept
+
+
+@pytest.mark.parametrize("ending", [".pt", ".PTH", ".onnx", ".zip", ".h5", ".keras"])
+def test_models_of_other_programs_are_not_even_looked_into(own: Path, tmp_path: Path, ending: str):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    path = tmp_path / f"theirs{ending}"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ModelError, match=r"theirs\..* is not a model of this program"):
+        registry.import_model(path)
+    assert not (tmp_path / "sprung").exists()
+    assert not own.exists()
+
+
+@pytest.mark.parametrize("card", [[], 7, {"title": {"a": 1}}, None])
+def test_a_card_of_any_kind_is_listed(own: Path, model: nus.Model, card):
+    own.mkdir(parents=True)
+    described = {"format_version": 1, "name": "x", "network": NETWORK.to_dict(), "defaults": model.defaults.to_dict(), "card": card}
+    save_file(model.network.state_dict(), own / "odd.safetensors", {"napari_unet_seg": json.dumps(described)})
+    assert isinstance(registry.find_entry("odd").title, str)
 
 
 def test_a_folder_that_cannot_be_made_is_named(own: Path, file: Path):

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 import napari_unet_seg as nus
 from napari_unet_seg.core import run, run_state
-from napari_unet_seg.core.run_state import STATE, load_state
+from napari_unet_seg.core.run_files import STATE
+from napari_unet_seg.core.run_state import load_state
 from napari_unet_seg.errors import ModelError, SettingsError, WriteError
 from tests.tiny import discs
 

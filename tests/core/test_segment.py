@@ -12,7 +12,7 @@ import zarr
 import napari_unet_seg as nus
 from napari_unet_seg.core import plane as plane_module
 from napari_unet_seg.core import segment as segment_module
-from napari_unet_seg.errors import ComputeError, InputError, ModelError, SettingsError, UnetSegError
+from napari_unet_seg.errors import ComputeError, InputError, SettingsError, UnetSegError
 from tests.tiny import discs, tiny_model
 
 REAL_DTYPES = ["?", "u1", "i1", "<u2", ">u2", "<i2", ">i4", "<u4", "<i8", "<u8", "<f2", ">f4", "<f8", ">f8"]
@@ -230,13 +230,14 @@ def test_a_runtime_error_anywhere_becomes_one_of_ours(monkeypatch):
         segment(np.zeros((64, 64)))
 
 
-def test_a_model_without_a_distance_map_is_refused():
-    """Its last map is a class, and would be taken for the distance without a word."""
+def test_a_model_without_a_distance_map_gives_its_class_map():
+    """Its last map is a class, and must not be taken for the distance without a word."""
     from napari_unet_seg.core.unet import UNet
 
     model = nus.Model(UNet(nus.NetworkSettings(width=4, depth=1, distance=False)).eval(), name="classes")
-    with pytest.raises(ModelError, match="'classes' predicts classes without a distance map"):
-        nus.segment(np.zeros((32, 32)), model, "cpu")
+    result = nus.drain(nus.iter_segment(discs((32, 32), 2)[0], model, "cpu"))
+    assert np.array_equal(result.labels, result.classes)
+    assert result.class_names == ("background", "foreground", "outline")
 
 
 def test_class_map_agrees_with_the_labels():

@@ -39,6 +39,7 @@ def test_a_stroke_locks_the_sliders_and_a_run_makes_a_new_layer(tiny, viewer, pl
     new = segmented(tiny)
     assert names(viewer) == ["discs", "discs nuclei", "discs nuclei [1]"]
     assert_holds(labels, before)
+    assert (labels.visible, new.visible) == (False, True)  # else one could not tell them apart
     assert not locked(tiny)
     tiny.form.rows["min_area"].set(200)
     settled(tiny)
@@ -107,6 +108,16 @@ class TestRestore:
         restore()
         assert_holds(labels, second)
         assert tiny.form.value().diameter == 24
+
+    def test_its_table_has_the_size_of_a_pixel_that_was_typed_since(self, tiny, plane, segmented, qtbot):
+        labels = segmented(tiny)
+        tiny.form.rows["diameter"].set(24.0)
+        segmented(tiny)
+        tiny.pixel_size.number.setValue(0.5)
+        with qtbot.waitSignal(tiny.job.finished, timeout=WAIT_MS):
+            tiny.restore_button.click()
+        np.testing.assert_allclose(labels.features["area_um2"], labels.features["area"] / 4)
+        assert not tiny.results.of(plane).edited
 
     def test_it_never_replaces_what_was_edited(self, tiny, viewer, plane, segmented, qtbot):
         labels = segmented(tiny)

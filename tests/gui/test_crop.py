@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -76,6 +78,19 @@ def test_what_is_written_back_is_in_every_level(kind, tmp_path):
     assert np.array_equal(np.asarray(arrays[0]), expected)
     assert np.array_equal(np.asarray(arrays[1]), expected[1::2, 1::2])
     assert np.array_equal(np.asarray(arrays[2]), expected[2::4, 2::4])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_who_quits_meanwhile_leaves_all_levels_as_they_were_or_all_anew(steps):
+    arrays = levels()
+    before = [array.copy() for array in arrays]
+    crop = opened(arrays)
+    writing = write_steps(arrays, crop, crop.labels * 0)
+    with contextlib.closing(writing), contextlib.suppress(StopIteration):
+        for _ in range(steps):
+            next(writing)
+    changed = [not np.array_equal(array, old) for array, old in zip(arrays, before, strict=True)]
+    assert changed == [steps > 1] * 3
 
 
 def test_planes_of_a_stack_are_opened_and_written_one_by_one():

@@ -36,7 +36,18 @@ def test_a_ring_lies_where_the_labels_are(viewer, labels, marks):
 
 def test_a_line_follows_its_points(viewer, labels, marks):
     marks.show_line(labels, (0,), np.array([[1.0, 2], [3, 5], [3, 9]]))
-    assert drawn(viewer).data.tolist() == [[[0, 1, 2], [0, 2, 3]], [[0, 3, 5], [0, 0, 4]]]
+    starts, steps = drawn(viewer).data[:, 0], drawn(viewer).data[:, 1]
+    assert starts[[0, 4]].tolist() == [[0, 1, 2], [0, 3, 5]]
+    assert np.allclose(starts[:-1] + steps[:-1], starts[1:])
+    assert (starts[-1] + steps[-1]).tolist() == [0, 3, 9]
+
+
+def test_a_mark_is_black_and_white_so_that_it_stands_out_from_everything(viewer, labels, marks):
+    for show in (lambda: marks.show_ring(labels, (2,), (20, 30), 12), lambda: marks.show_line(labels, (0,), np.array([[1.0, 2], [3, 5]]))):
+        show()
+        colours = drawn(viewer).edge_color
+        assert len(colours) == len(drawn(viewer).data)
+        assert {tuple(colour) for colour in colours.tolist()} == {(1, 1, 1, 1), (0, 0, 0, 1)}
 
 
 def test_marks_follow_labels_that_were_moved_and_go(viewer, labels, marks):
@@ -55,7 +66,6 @@ def test_marks_follow_labels_that_were_moved_and_go(viewer, labels, marks):
 def test_marks_that_a_person_deleted_are_made_anew(viewer, labels, marks):
     marks.show_line(labels, (0,), np.array([[1.0, 2], [3, 5]]))
     viewer.layers.remove(drawn(viewer))
-    plane = viewer.add_labels(np.zeros((64, 64), np.int32), metadata={"napari_unet_seg": {"limits": [{"polarity": "dark"}]}})
+    plane = viewer.add_labels(np.zeros((64, 64), np.int32))
     marks.show_line(plane, (), np.array([[1.0, 2], [3, 5]]))
     assert drawn(viewer).ndim == 2
-    assert np.allclose(drawn(viewer).edge_color[0], (0, 0, 0, 1))

@@ -9,6 +9,8 @@ from napari_unet_seg.io.labels_info import LabelsInfo
 
 KNOWN, UNKNOWN = LabelsInfo(scale={"Y": 0.5, "X": 0.5}), LabelsInfo()
 TABLE = pd.DataFrame({"label": [1, 2, 3], "area": [40.0, 60.0, 90.0], "mean_DAPI": [100.0, 200.0, np.nan]})
+STACK, MOVIE = LabelsInfo("ZYX", {"Y": 0.5, "X": 0.5}), LabelsInfo("TYX")
+IN_3D = TABLE.rename(columns={"area": "volume"})
 
 
 @pytest.mark.parametrize(
@@ -17,8 +19,11 @@ TABLE = pd.DataFrame({"label": [1, 2, 3], "area": [40.0, 60.0, 90.0], "mean_DAPI
         (TABLE, (100, 100), UNKNOWN, ("3 nuclei", "Median area 60 px², mean DAPI 150.")),
         (TABLE.assign(area_um2=TABLE["area"] / 4), (100, 100), KNOWN, ("3 nuclei", "Median area 15 µm², 1,200 per mm², mean DAPI 150.")),
         (TABLE[["label"]], (100, 100), UNKNOWN, ("3 nuclei", "")),
-        (TABLE[["label", "area"]].iloc[:1], (4, 10_000, 10_000), KNOWN, ("1 outline in 4 planes", "Median area 40 px², 0.01 per mm².")),
-        (TABLE.rename(columns={"area": "volume"}).iloc[:, :2], (4, 9, 9), KNOWN, ("3 nuclei", "Median volume 60 voxels.")),
+        (TABLE[["label", "area"]].iloc[:1], (4, 10_000, 10_000), STACK, ("1 outline in 4 planes", "Median area 40 px², 0.01 per mm².")),
+        (TABLE[["label", "area"]].iloc[:1], (4, 100, 100), MOVIE, ("1 outline at 4 times", "Median area 40 px².")),
+        (TABLE.assign(track=[1, 1, 2]), (4, 9, 9), MOVIE, ("2 tracks over 4 times", "Median area 60 px², mean DAPI 150.")),
+        (IN_3D.iloc[:, :2], (4, 9, 9), STACK, ("3 nuclei in 3D (4 planes)", "Median volume 60 voxels.")),
+        (IN_3D.assign(volume_um3=7.0), (4, 9, 9), STACK, ("3 nuclei in 3D (4 planes)", "Median volume 7 µm³, mean DAPI 150.")),
         (TABLE.assign(area=np.nan), (9, 9), UNKNOWN, ("3 nuclei", "Median area – px², mean DAPI 150.")),
     ],
 )

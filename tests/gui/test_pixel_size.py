@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet_seg.core.measure import measure
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.layers import read_source
+from tests.gui.conftest import squares
 
 
 @pytest.fixture
@@ -54,6 +56,33 @@ def test_an_unknown_size_can_be_typed_and_holds_for_all_layers_with_these_pixels
     assert read_source(plain).micrometres == (0.325, 0.325)
     assert widget.images.about.text() == "64 × 64 px"
     assert not widget.areas[0].unit.isHidden(), "areas can be typed in square micrometres now"
+
+
+def test_a_table_of_nuclei_has_micrometres_as_soon_as_the_size_is_typed(widget, viewer, plain, qtbot):
+    labels = viewer.add_labels(squares(), features=measure(squares()).assign(index=[1, 2, 3], mine=7, mean_dapi=5.0), translate=(4, 6))
+    bare = viewer.add_labels(squares(), features={"index": [1, 2, 3], "mine": 7}, translate=(4, 6))
+    row = widget.pixel_size.number
+    for typed, area in (("0.5", 16.0), ("0.25", 4.0)):
+        row.selectAll()
+        qtbot.keyClicks(row, f"{typed}\r")
+        assert labels.features["area_um2"].tolist() == [area] * 3
+        assert labels.features["centroid_y_um"].tolist() == pytest.approx([7.5 * float(typed)] * 3)
+        assert labels.features["mine"].tolist() == [7] * 3
+        assert labels.features["mean_dapi"].tolist() == [5.0] * 3
+        assert list(bare.features) == ["index", "mine"]
+    row.selectAll()
+    qtbot.keyClicks(row, "0\r")
+    assert not [name for name in labels.features if "_um" in name]
+    assert labels.features["area"].tolist() == [64] * 3
+
+
+def test_a_result_whose_table_follows_the_pixel_size_still_follows_the_sliders(widget, viewer, plain, run, qtbot):
+    run(widget)
+    result = widget.results.of(plain)
+    row = widget.pixel_size.number
+    row.selectAll()
+    qtbot.keyClicks(row, "0.5\r")
+    assert not result.edited
 
 
 def test_a_slip_can_be_typed_again_and_taken_back(widget, plain, qtbot):

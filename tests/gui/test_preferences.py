@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtWidgets import QListWidget, QWidget
 
 from napari_unet_seg.gui import preferences as module
-from napari_unet_seg.gui.engine_picker import EnginePicker
+from napari_unet_seg.gui.engine_picker import NOT_THERE, EnginePicker
 from napari_unet_seg.gui.preferences import PAGE, PLUGIN, Preferences, autosave, map_cache_bytes, read_preferences
 from napari_unet_seg.settings import DEVICES
 from tests.gui.conftest import WAIT_MS
@@ -83,14 +83,19 @@ def test_a_new_widget_begins_with_them(page, qtbot, surroundings):
     assert picker.why_button.isHidden()  # who asks for the CPU need not be told
 
 
-def test_a_preferred_model_that_is_gone_is_replaced_by_one_that_is_there(page, qtbot, surroundings):
+def test_a_preferred_model_that_is_gone_is_replaced_by_one_that_is_there_and_that_is_told_once(page, qtbot, surroundings):
     page.model = "deleted"
     owner = QWidget()
     qtbot.addWidget(owner)
     picker = EnginePicker(owner)
-    with qtbot.waitSignal(picker._job.finished, timeout=WAIT_MS):
-        picker.refresh()
-    assert picker.model == "nuclei"
+    told: list[str] = []
+    picker.failed.connect(lambda error: told.append(str(error)))
+    for _ in range(2):
+        with qtbot.waitSignal(picker._job.finished, timeout=WAIT_MS):
+            picker.refresh()
+        qtbot.waitUntil(lambda: not picker.looking, timeout=WAIT_MS)
+        assert picker.model == "nuclei"
+    assert told == [NOT_THERE.format("deleted", "nuclei")]
 
 
 def test_the_preferences_window_shows_the_page(page, viewer):

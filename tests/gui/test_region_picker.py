@@ -81,6 +81,9 @@ class TestTheRow:
         choose(widget, VIEW)
         widget.segment()
         assert "Nothing of the image is in view" in widget.status.message.text.text()
+        assert not widget.status.message.isHidden()
+        choose(widget, WHOLE)
+        assert widget.status.message.isHidden(), "what was wrong with another region is settled"
         assert runs.requests == []
 
     def test_a_channel_of_another_kind_is_not_mixed_in(self, widget, viewer, runs, run):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_unet_seg.io.samples import SAMPLES
+from napari_unet_seg.io.samples import OF_CLASSES, SAMPLES
 
 PLUGIN = "napari-unet-seg"
 PUBLIC = ("bbbc039", "bbbc038")
@@ -21,19 +21,19 @@ def samples():
 
 
 def test_each_file_is_in_the_menu():
-    assert len(samples()) == len(SAMPLES) + len(PUBLIC)
-    assert {"fluorescence", "histology", *SAMPLES[2:], *PUBLIC} == samples().keys()
+    assert len(samples()) == len(SAMPLES) + 1 + len(PUBLIC)
+    assert {"fluorescence", "histology", *SAMPLES[2:], OF_CLASSES, *PUBLIC} == samples().keys()
     assert all("download" in samples()[key].display_name for key in PUBLIC)
 
 
-@pytest.mark.parametrize("key", ["fluorescence", "histology", *SAMPLES[2:]])
+@pytest.mark.parametrize("key", ["fluorescence", "histology", *SAMPLES[2:], OF_CLASSES])
 def test_it_opens_with_its_truth(viewer, key):
     *images, truth = viewer.open_sample(PLUGIN, key)
     assert all(isinstance(layer, Image) and layer.visible for layer in images)
     assert isinstance(truth, Labels)
     assert truth.name.endswith(" truth")
     assert not truth.visible
-    assert truth.data.max() >= 40
+    assert truth.data.max() == 4 if key == OF_CLASSES else truth.data.max() >= 40
     for image in images:
         assert np.array_equal(image.scale, truth.scale)
         assert image.units == truth.units

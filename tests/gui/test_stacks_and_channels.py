@@ -30,8 +30,8 @@ class TestSlices:
         ("axes", "labels_shape", "words"),
         [
             ("zyx", (64, 64), "3 nuclei"),
-            ("tzyx", (2, 1, 64, 64), "3 outlines in 2 planes"),
-            ("tzcyx", (2, 1, 1, 64, 64), "3 outlines in 2 planes"),
+            ("tzyx", (2, 1, 64, 64), "3 outlines at 2 times"),
+            ("tzcyx", (2, 1, 1, 64, 64), "3 outlines at 2 times"),
             ("czyx", (64, 64), "3 nuclei"),
         ],
     )

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from napari_unet_seg.gui.layers import Channel
-from napari_unet_seg.gui.standing import ACTS, AGAIN, NEW_LAYER, SEGMENT, Wish, stand
+from napari_unet_seg.gui.standing import ACTS, AGAIN, NEW_LAYER, OF_A_PART, SEGMENT, Wish, stand
 from napari_unet_seg.settings import SegmentSettings
 
 
@@ -14,7 +14,7 @@ def result(**changes):
     made = SimpleNamespace(engine=("tiny", "cpu"), settings=SegmentSettings(), provenance={"settings": {}})
     source = SimpleNamespace(axes="CYX", channel=1)
     known = {"outcome": made, "source": source, "labels": SimpleNamespace(name="mine"), "live": True}
-    return SimpleNamespace(**known, **({"edited": False, "locked": False, "outdated": False} | changes))
+    return SimpleNamespace(**(known | {"edited": False, "locked": False, "outdated": False} | changes))
 
 
 def wish(settings=None, engine=("tiny", "cpu"), index=1):
@@ -51,6 +51,12 @@ def test_what_is_being_applied_is_not_named():
     moved = wish(SegmentSettings(probability=0.9))
     assert stand(result(), moved, following=True).pending == ""
     assert "probability" in stand(result(), moved).pending
+
+
+def test_after_a_run_on_a_part_the_sliders_say_how_they_act():
+    part = SimpleNamespace(engine=(), settings=SegmentSettings(region=(((0, 0), (0, 9), (9, 9)),)), provenance={"settings": {}})
+    assert stand(result(outcome=part, live=False), wish()).hint == OF_A_PART.format(AGAIN)
+    assert stand(result(live=False), wish()).hint == ""
 
 
 def test_settings_that_contradict_each_other_say_nothing():

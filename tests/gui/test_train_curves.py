@@ -36,6 +36,16 @@ def test_steps_become_points_and_looks_dots(curves):
     assert "kept out 1.50, AP 0.40" in curves.legend.text()
 
 
+def test_looks_at_classes_tell_their_dice(curves):
+    curves.add([step(1, 2.0, validation_loss=1.5, mean_dice=0.71, dice_stroma=0.6)])
+    assert "kept out 1.50, Dice 0.71" in curves.legend.text()
+    reported = {"loss": {"step": [1], "value": [2.0]}, "validation_loss": {"step": [1], "value": [1.4]}}
+    curves.show_report({**reported, "mean_dice": {"step": [1], "value": [0.8]}})
+    assert "kept out 1.40, Dice 0.80" in curves.legend.text()
+    curves.show_report({**reported, "ap": {"step": [1], "value": [0.3]}})
+    assert "kept out 1.40, AP 0.30" in curves.legend.text()
+
+
 def test_long_curves_are_thinned_and_keep_their_end(curves):
     curves.add([step(number, 1 / number) for number in range(1, 5001)])
     x, _ = curves.training.getData()

@@ -11,6 +11,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_unet_seg.core import checkpoint
+from napari_unet_seg.core.run_files import STATE
 from napari_unet_seg.errors import OutOfMemoryError
 from napari_unet_seg.gui import autosave, train_preview, train_widget
 from napari_unet_seg.gui.gallery import Sheet
@@ -24,6 +25,7 @@ from napari_unet_seg.gui.train_words import CANCELLED, ENDING
 from napari_unet_seg.gui.training import Look, Trained
 from napari_unet_seg.io import run_plan
 from napari_unet_seg.progress import Command, Progress
+from napari_unet_seg.settings import NetworkSettings
 from tests.gui.conftest import WAIT_MS, names
 from tests.gui.mouse import drag, press_key
 from tests.tiny import discs, tiny_model
@@ -223,6 +225,70 @@ class TestTheEngineItself:
         settle(qtbot, widget)
 
 
+class TestClasses:
+    def test_paint_classes_train_and_see_the_class_map(self, viewer, image, show, models, qtbot):
+        widget = show()
+        rows = widget.inputs.classes
+        rows.box.setCurrentIndex(rows.box.findData("classes"))
+        assert rows.names.isVisible()
+        assert not widget.inputs.ground.box.isVisible()
+        rows.names.setText("ground, disc")
+        layer = self._paint(widget, viewer)
+        counted(widget, qtbot, 2)
+        assert widget.learning.summary.text().startswith("Learns from ground ")
+        widget.nothing_box.setChecked(False)
+        with qtbot.waitSignal(widget.job.finished, timeout=LONG_MS):
+            widget.start_button.click()
+        assert widget.status.message.text.text() == ""
+        assert widget.trained.figures.text().startswith("Dice: ground ")
+        widget.trained.use_button.click()
+        qtbot.waitUntil(lambda: "discs classes" in names(viewer), timeout=LONG_MS)
+        result = viewer.layers["discs classes"]
+        assert result.data.max() <= 2
+        assert set(result.features["class"]) <= {"ground", "disc"}
+        assert (result.contour, result.metadata["napari_unet_seg"]["classes"]) == (0, ["background", "ground", "disc"])
+        segment = window_of(viewer).findChild(SegmentWidget)
+        qtbot.waitUntil(lambda: not segment.job.running and not segment.engine.looking, timeout=LONG_MS)
+        assert "class" in segment.status.result.text()
+        assert "nuclei" not in segment.status.result.text()
+        assert "these are for nuclei" in segment.live_hint.text()
+        assert sorted(np.unique(layer.data)) == [0, 1, 2]
+
+    def _paint(self, widget, viewer):
+        """Paint ground and discs by mouse; the layer."""
+        truth = discs()[1]
+        widget.inputs.annotate_button.click()
+        layer = widget.inputs.labels.layer
+        layer.brush_size = 7
+        y, x = np.argwhere(truth == 0)[40]
+        drag(viewer, layer, [(y, x), (y, x + 2)])
+        press_key(layer, "N")
+        assert layer.selected_label == 2
+        assert widget.inputs.brush_hint.text() == "Painting 2, disc. Press N for the next class."
+        for number in (1, 2):
+            y, x = np.argwhere(truth == number).mean(axis=0)
+            drag(viewer, layer, [(y, x), (y, x + 2)])
+        return layer
+
+    def test_the_shape_of_a_network_is_chosen_where_it_starts_from_nothing(self, viewer, image, show, training, qtbot):
+        widget = show()
+        paint(widget, viewer, 1)
+        counted(widget, qtbot, 1)
+        widget.advanced_button.click()
+        assert not widget.network.architecture.isVisible()
+        widget.nothing_box.setChecked(True)
+        assert widget.network.architecture.isVisible()
+        assert widget.network.value().to_dict() == NetworkSettings().to_dict()
+        widget.network.architecture.setCurrentIndex(widget.network.architecture.findData("residual"))
+        widget.network.depth.setValue(3)
+        widget.form.rows["supervision"].set(True)
+        widget.start_button.click()
+        qtbot.waitUntil(lambda: training.plan is not None, timeout=WAIT_MS)
+        assert training.plan.network == NetworkSettings(block="residual", depth=3)
+        assert (training.plan.base, training.plan.settings.supervision, training.plan.settings.classes) == ("", True, ())
+        finish(qtbot, widget, training)
+
+
 class TestBeforeATraining:
     def test_it_says_what_to_do_first(self, viewer, show, qtbot):
         widget = show()
@@ -365,7 +431,7 @@ class TestThePreview:
 
 class TestAfterATraining:
     def test_a_training_that_was_saved_before_it_was_cancelled_can_go_on(self, begun, training, monkeypatch, qtbot):
-        (training.plan.folder / run_plan.STATE).write_bytes(b"")
+        (training.plan.folder / STATE).write_bytes(b"")
         run_plan.write_plan(training.plan, [], [])
         with qtbot.waitSignal(begun.job.finished, timeout=WAIT_MS):
             begun.cancel_button.click()

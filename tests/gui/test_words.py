@@ -7,19 +7,21 @@ from napari_unet_seg.gui.words import count_words, explain, time_words
 
 
 @pytest.mark.parametrize(
-    ("count", "planes", "words"),
+    ("count", "sizes", "words"),
     [
-        (0, 1, "No nuclei found"),
-        (1, 1, "1 nucleus"),
-        (312, 1, "312 nuclei"),
-        (12345, 1, "12,345 nuclei"),
-        (0, 5, "0 outlines in 5 planes"),
-        (1, 2, "1 outline in 2 planes"),
-        (4312, 60, "4,312 outlines in 60 planes"),
+        (0, None, "No nuclei found"),
+        (0, {"T": 1}, "No nuclei found"),
+        (1, {}, "1 nucleus"),
+        (312, {}, "312 nuclei"),
+        (12345, {}, "12,345 nuclei"),
+        (0, {"Z": 5}, "0 outlines in 5 planes"),
+        (1, {"Z": 2}, "1 outline in 2 planes"),
+        (4312, {"Z": 60}, "4,312 outlines in 60 planes"),
+        (480, {"T": 12}, "480 outlines at 12 times"),
     ],
 )
-def test_counts(count, planes, words):
-    assert count_words(count, planes) == words
+def test_counts(count, sizes, words):
+    assert count_words(count, sizes) == words
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_a_single_image_gets_no_tables_over_all(folder):
 
 def test_every_format_is_written(folder):
     write("data/a.tif")
-    (outcome,) = run("data/a.tif", formats=tuple(FORMATS))
-    assert [path.name for path in outcome.outputs] == [f"a{ending}" for ending in FORMATS.values()]
+    (outcome,) = run("data/a.tif", formats=tuple(FORMATS), wishes=Wishes({"track": "overlap"}))
+    assert [path.name for path in outcome.outputs] == [f"a{ending}" for name, ending in FORMATS.items() if name != "trackmate"]
     assert all(path.exists() for path in outcome.outputs)
     assert len(json.loads(Path("out/a.labels.geojson").read_text())["features"]) == outcome.nuclei
     assert set(np.unique(tifffile.imread("out/a.classes.tif"))) == {0, 1, 2}

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from napari_unet_seg.core.annotations import Annotation
+from napari_unet_seg.core.run_files import STATE
 from napari_unet_seg.errors import ReadError, WriteError
 from napari_unet_seg.io import run_plan
-from napari_unet_seg.io.run_plan import STATE, Plan, new_run, read_data, read_plan, remove_run, unfinished, write_plan
-from napari_unet_seg.settings import TrainSettings
+from napari_unet_seg.io.run_plan import Plan, new_run, read_data, read_plan, remove_run, unfinished, write_plan
+from napari_unet_seg.settings import NetworkSettings, TrainSettings
 
 SETTINGS = TrainSettings(steps=7, patch=64)
 
@@ -43,6 +44,13 @@ def test_a_plan_comes_back_with_its_data(folder):
     assert annotations[0].known.sum() == 12
     assert [annotation.group for annotation in annotations] == ["a", ""]
     assert annotations[1].labels.dtype == np.int32
+
+
+def test_the_shape_of_a_network_and_the_classes_come_back_too(folder):
+    network, settings = NetworkSettings(block="residual", attention=True, width=8), TrainSettings(classes=("a", "b"), adversarial=0.2)
+    plan = Plan("mine", "", settings, "2 classes", new_run("mine"), network)
+    write_plan(plan, [np.ones((4, 4))], [Annotation(np.ones((4, 4), np.int32), np.ones((4, 4), bool))])
+    assert read_plan(plan.folder) == plan
 
 
 def test_the_newest_one_with_a_state_goes_on(folder):

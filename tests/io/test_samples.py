@@ -97,6 +97,19 @@ def test_recipe_draws_the_same_again(name: str, truth: np.ndarray):
     assert np.mean(image != stored) < 1e-2
 
 
+def test_the_types_of_tissue_are_exact_and_drawn_again_alike():
+    stored, truth = tifffile.imread(samples.sample_path("classes")), tifffile.imread(samples.truth_path("classes"))
+    image, classes = RECIPES["classes"].draw()
+    assert stored.shape == (*truth.shape, 3)
+    assert np.mean(image != stored) < 1e-2
+    assert np.mean(classes != truth) < 1e-3
+    shares = np.bincount(truth.ravel(), minlength=5) / truth.size
+    assert shares[0] == 0
+    assert shares[1:].min() > 0.1
+    darkness = [float((255 - stored[truth == number].astype(float)).mean()) for number in range(1, 5)]
+    assert darkness[0] < 20 < min(darkness[1:])  # glass is pale, and no other
+
+
 def test_written_files_are_equal_every_time(tmp_path, name: str):
     sample_data.write(tmp_path / "a", (name,))
     sample_data.write(tmp_path / "b", (name,))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet_seg.cli.terminal import FAILED, command, note, say, say_table
+from napari_unet_seg.io.model_formats import FORMATS, SAFETENSORS
+from napari_unet_seg.progress import drain
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.checkpoint import Model
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, look at, add, rename, delete and export models.")
 _LEAST_ROOM = 20
 """Letters in a line, however narrow the terminal is."""
+_FORMAT_HELP = "safetensors is opened by this program, onnx and bioimageio by others."
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `models list` shows.", show_default=False)]
 
 
@@ -153,13 +156,21 @@ class ExportOptions:
     """What to export, and where to."""
 
     name: _Name
-    path: Annotated[str, typer.Argument(metavar="PATH", help="File or folder to write to.", show_default=False)]
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="File or folder to write to; this folder if not given.")] = "."
+    format: Annotated[str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help=_FORMAT_HELP)] = SAFETENSORS
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False
+    author: Annotated[list[str] | None, typer.Option(metavar="NAME", help="For bioimage.io, whose model it is; may be repeated.")] = None
+    licence: Annotated[str, typer.Option(metavar="SPDX", help="For bioimage.io, what others may do with it, such as CC-BY-4.0.")] = ""
 
 
 @command(app, ExportOptions)
 def export(options: ExportOptions) -> None:
-    """Write a copy of a model to a file, to give it away."""
-    from napari_unet_seg.core import registry
+    """Write a model to a file, to give it away: as it is, as ONNX or as a package of bioimage.io."""
+    from napari_unet_seg.io.model_files import Export, iter_export
+    from napari_unet_seg.io.model_package import Credits
 
-    say(f"{options.name} is written to {registry.export_model(options.name, options.path, options.overwrite)}")
+    credit = Credits(tuple(options.author or ()), options.licence)
+    exported = drain(iter_export(Export(options.name, options.path, options.format, options.overwrite, credit)))
+    say(f"{options.name} is written to {exported.path}")
+    if exported.remark:
+        note(exported.remark)

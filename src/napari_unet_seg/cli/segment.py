@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.settings import Polygons
 
 _NUCLEI, _WHERE, _COMPUTING = "Nuclei", "Where", "Computing"
-_PLAIN = ("probability", "splitting", "fill_holes", "exclude_border", "polarity", "tile", "precision", "stack", "skip_glass")
+_OF_NUCLEI = ("probability", "splitting", "fill_holes", "exclude_border", "polarity")
+_PLAIN = (*_OF_NUCLEI, "stack", "spacing", "track", "skip_glass", "tile", "precision")
 """Settings that are options of their own, as they are."""
 
 
@@ -45,6 +46,7 @@ class SegmentOptions:
     ring: Annotated[str, _option(metavar="5px|2um", help="Measure them also in a ring around each nucleus, of this width.")] = ""
     format: Annotated[str, _option(metavar="tiff,...", help="What to write: tiff, zarr, classes, rois, csv, geojson, overlay")] = "tiff,csv"
     overwrite: Annotated[bool, _option("--overwrite", help="Replace results that are there.")] = False
+    resume: Annotated[bool, _option("--resume", help="Keep what an earlier run finished, and go on where it was stopped.")] = False
     json: Annotated[bool, _option("--json", help="One JSON object per input on standard output, and no bar.")] = False
     probability: Annotated[float | None, setting(SegmentSettings, "probability", _NUCLEI)] = None
     splitting: Annotated[float | None, setting(SegmentSettings, "splitting", _NUCLEI)] = None
@@ -57,10 +59,13 @@ class SegmentOptions:
     polarity: Annotated[str | None, setting(SegmentSettings, "polarity", _NUCLEI)] = None
     region: Annotated[str, _option(metavar="R.geojson", help="Only nuclei inside the polygons of this file of QuPath.", panel=_WHERE)] = ""
     stack: Annotated[str | None, setting(SegmentSettings, "stack", _WHERE)] = None
+    spacing: Annotated[float | None, setting(SegmentSettings, "spacing", _WHERE)] = None
+    track: Annotated[str | None, setting(SegmentSettings, "track", _WHERE)] = None
     skip_glass: Annotated[bool | None, setting(SegmentSettings, "skip_glass", _WHERE)] = None
     device: Annotated[str, _option(metavar="|".join(DEVICES), help="Where to compute; see `info`.", panel=_COMPUTING)] = "auto"
     tile: Annotated[int | None, setting(SegmentSettings, "tile", _COMPUTING)] = None
     precision: Annotated[str | None, setting(SegmentSettings, "precision", _COMPUTING)] = None
+    scheduler: Annotated[str, _option(metavar="local|ADDRESS", help="Send the work to a dask cluster.", panel=_COMPUTING)] = "local"
 
 
 def segment(options: SegmentOptions) -> None:
@@ -132,7 +137,7 @@ class Run:
                     if progress.preview is not None:
                         self._tell(progress.preview)
         except KeyboardInterrupt:
-            note(f"Interrupted: {len(self.finished)} of {len(self.plan.sources)} images are done; no file is unfinished.")
+            note(f"Interrupted: {len(self.finished)} of {len(self.plan.sources)} images are done; no file is unfinished. --resume goes on.")
             raise typer.Exit(FAILED) from None
         if self.plan.summary:
             self._tell_sum()
@@ -170,10 +175,11 @@ class Run:
             say(f"{path}: {outcome.found}, {outcome.seconds:.1f} s, {outcome.outputs[0]}")
 
     def _tell_sum(self) -> None:
+        from napari_unet_seg.io.summary import summed
+
         good = [outcome for outcome in self.finished if not outcome.error]
         failed = f"; {self.failures} failed" if self.failures else ""
-        nuclei = sum(outcome.nuclei or 0 for outcome in good)
-        found = f"{counted(len(good), 'image', 'images')}, {counted(nuclei, 'nucleus', 'nuclei')}"
+        found = f"{counted(len(good), 'image', 'images')}, {summed(good)}"
         note(f"{found}{failed}; tables and contact sheet in {self.plan.output}")
 
     def _record(self, outcome: Outcome) -> dict[str, Any]:
@@ -184,6 +190,7 @@ class Run:
             "output": outputs[0] if outputs else None,
             "outputs": outputs,
             "nuclei": outcome.nuclei,
+            "tracks": outcome.tracks,
             "seconds": round(outcome.seconds, 3),
             "megapixels": outcome.megapixels,
             "polarity": outcome.polarity or None,
@@ -246,6 +253,8 @@ def _plan(options: SegmentOptions, inputs: Inputs, wishes: Wishes) -> Plan:
         wishes=wishes,
         overwrite=options.overwrite,
         summary=inputs.many,
+        resume=options.resume,
+        scheduler=options.scheduler,
     )
 
 

@@ -55,18 +55,18 @@ def command(app: typer.Typer, options: type[Options], name: str | None = None) -
         for field in dataclasses.fields(options)  # type: ignore[arg-type]  # a TypeVar cannot be bound to dataclasses
     ]
 
-    def register(function: Function[Options]) -> Function[Options]:
-        def run(**values: Any) -> None:
+    def _register(function: Function[Options]) -> Function[Options]:
+        def _run(**values: Any) -> None:
             with exit_codes():
                 function(options(**values))
 
-        run.__doc__ = function.__doc__
-        run.__annotations__ = {field: hints[field] for field in values_of(parameters)}
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
-        app.command(name or function.__name__)(run)
+        _run.__doc__ = function.__doc__
+        _run.__annotations__ = {field: hints[field] for field in values_of(parameters)}
+        _run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        app.command(name or function.__name__)(_run)
         return function
 
-    return register
+    return _register
 
 
 def values_of(parameters: Sequence[inspect.Parameter]) -> list[str]:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from napari_unet_seg.cli.network import INSTANCES, chosen_base, chosen_classes
 from napari_unet_seg.cli.terminal import FAILED, Bar, before_work, note, say, setting
 from napari_unet_seg.errors import InputError, ModelError, SettingsError, UnetSegError, WriteError
 from napari_unet_seg.progress import Command, Progress, Steps
-from napari_unet_seg.settings import TrainSettings
+from napari_unet_seg.settings import ADVERSARIAL, ARCHITECTURES, NetworkSettings, TrainSettings
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.annotations import Annotation
@@ -26,13 +27,18 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.training_data import TrainingSet
 
 Result = TypeVar("Result")
+Start = str | NetworkSettings
+"""A model by name or path, or the shape of a network that starts from nothing."""
 
 _GIVEN = (
     *("steps", "minutes", "seed", "device", "precision", "batch", "patch", "loss", "learning_rate", "decay", "validation", "patience"),
+    "supervision",
 )
 """Settings that are options of their own, as they are."""
 _LABELS = "Folder of labels, called like the images: x_mask.png, x.labels.tif ...; IMAGES again if it holds images/ and masks/."
 _SPARSE = "The labels are some painted nuclei, and what has no label is unknown: a narrow ring around each of them is background."
+_CLASSES = "What numbers of the labels mean: instances are nuclei; else the number of classes of pixels, or their names, from 1 on."
+_ADVERSARIAL = "Let a second network learn to tell the maps from annotated ones, and the first to deceive it."
 _RUN = "Folder of the run: state to resume from, history, curves, report with pictures; by default MODEL_run beside the model."
 
 
@@ -46,7 +52,13 @@ class TrainOptions:
     known: Annotated[str, typer.Option(metavar="DIR", help="Folder of masks: not 0 where the labels can be believed.")] = ""
     sparse: Annotated[bool, typer.Option("--sparse", help=_SPARSE)] = False
     ground: Annotated[str, typer.Option(metavar="DIR", help="With --sparse, folder of masks: not 0 where background is painted.")] = ""
+    classes: Annotated[str, typer.Option(metavar="instances|N|NAME,NAME", help=_CLASSES)] = INSTANCES
     base: Annotated[str, typer.Option(metavar="NAME|PATH|none", help="Model to start from; none starts from random weights.")] = "nuclei"
+    architecture: Annotated[str, typer.Option(metavar="|".join(ARCHITECTURES), help="Kind of U-Net, with --base none.")] = ""
+    width: Annotated[int | None, setting(NetworkSettings, "width")] = None
+    depth: Annotated[int | None, setting(NetworkSettings, "depth")] = None
+    supervision: Annotated[bool | None, setting(TrainSettings, "supervision")] = None
+    adversarial: Annotated[bool, typer.Option("--adversarial", help=_ADVERSARIAL)] = False
     channel: Annotated[str, typer.Option(metavar="NAME|N", help="Channel that shows nuclei, where there are several.")] = ""
     steps: Annotated[int | None, setting(TrainSettings, "steps")] = None
     minutes: Annotated[float | None, setting(TrainSettings, "minutes")] = None
@@ -70,10 +82,11 @@ def train(options: TrainOptions) -> None:
     target = _target(options)
     settings = _settings(options)
     folder = _run_folder(options, target)
-    base = None if options.base == "none" else options.base
+    with before_work():
+        base = chosen_base(options.base, options.architecture, options.width, options.depth)
     started = time.monotonic()
     try:
-        data, annotations = _annotations(options, base)
+        data, annotations = _annotations(options, base, settings)
         from napari_unet_seg.core.train import iter_train
 
         model = follow(iter_train(data.images, annotations, base=base, settings=settings, run=folder))
@@ -81,7 +94,7 @@ def train(options: TrainOptions) -> None:
         path = _save(model, target)
         _finish(data.images, annotations, model, base, folder)
     except KeyboardInterrupt:
-        from napari_unet_seg.io.run_plan import STATE
+        from napari_unet_seg.core.run_files import STATE
 
         kept = f"; --resume goes on with {folder}" if (folder / STATE).is_file() else ""
         note(f"Cancelled: no model is written{kept}.")
@@ -149,49 +162,56 @@ def _first_interrupt() -> Iterator[Callable[[], bool]]:
     """Only note the first Ctrl-C; the second is an ordinary one."""
     seen: list[int] = []
 
-    def handle(number: int, frame: Any) -> None:
+    def _handle(number: int, frame: Any) -> None:
         seen.append(number)
         signal.signal(signal.SIGINT, previous)
         note("Ending and keeping the best so far; Ctrl-C again cancels.")
 
-    previous = signal.signal(signal.SIGINT, handle)
+    previous = signal.signal(signal.SIGINT, _handle)
     try:
         yield lambda: bool(seen)
     finally:
         signal.signal(signal.SIGINT, previous)
 
 
-def _annotations(options: TrainOptions, base: str | None) -> tuple[TrainingSet, list[Annotation]]:
+def _annotations(options: TrainOptions, base: Start, settings: TrainSettings) -> tuple[TrainingSet, list[Annotation]]:
     """Read images and labels, and say what there is to learn from."""
     from napari_unet_seg.core.annotations import summary
+    from napari_unet_seg.core.classes import class_summary
     from napari_unet_seg.io.training_data import read_training_set
 
     known, ground = (Path(folder) if folder else None for folder in (options.known, options.ground))
     with before_work():
-        data = read_training_set(Path(options.images), Path(options.labels), known, options.channel, ground)
+        data = read_training_set(Path(options.images), Path(options.labels), known, options.channel, ground, not settings.classes)
         annotations = _annotated(data, options, base)
-        found = summary(annotations)
+        found = class_summary(annotations, settings.classes) if settings.classes else summary(annotations)
         if not found.nuclei:
-            raise InputError(f"There is no nucleus in {options.labels}: {found.warnings[0][0].lower()}{found.warnings[0][1:]}")
+            why, what = found.warnings[0], "class" if settings.classes else "nucleus"
+            raise InputError(f"There is no {what} in {options.labels}: {why[0].lower()}{why[1:]}")
     for sentence in (*data.notices, *found.warnings):
         note(sentence)
     note(f"Learning from {found.sentence}. Ctrl-C ends the training and keeps the best so far.")
     return data, annotations
 
 
-def _annotated(data: TrainingSet, options: TrainOptions, base: str | None) -> list[Annotation]:
+def _annotated(data: TrainingSet, options: TrainOptions, base: Start) -> list[Annotation]:
+    from napari_unet_seg.core.classes import painted_classes
     from napari_unet_seg.core.data import annotated
     from napari_unet_seg.core.sparse_set import iter_sparse
 
-    if options.sparse:
-        found = _watch(iter_sparse(data.images, data.labels, data.ground, base, options.device or "auto"))
+    if options.sparse and options.classes != INSTANCES:
+        grounds = itertools.repeat(None) if data.ground is None else data.ground
+        found = [painted_classes(labels, ground) for labels, ground in zip(data.labels, grounds, strict=False)]
+    elif options.sparse:
+        model = base if isinstance(base, str) else None
+        found = _watch(iter_sparse(data.images, data.labels, data.ground, model, options.device or "auto"))
     else:
         masks = itertools.repeat(None) if data.known is None else data.known
         found = [annotated(labels, known) for labels, known in zip(data.labels, masks, strict=False)]
     return [dataclasses.replace(annotation, group=group) for annotation, group in zip(found, data.groups, strict=True)]
 
 
-def _finish(images: Sequence[Any], annotations: Sequence[Annotation], model: Model, base: str | None, folder: Path) -> None:
+def _finish(images: Sequence[Any], annotations: Sequence[Annotation], model: Model, base: Start, folder: Path) -> None:
     """Say what came of it, and write it into the run folder; the model is safe by now."""
     from napari_unet_seg.core.checkpoint import load_model
     from napari_unet_seg.core.examples import iter_examples
@@ -202,7 +222,7 @@ def _finish(images: Sequence[Any], annotations: Sequence[Annotation], model: Mod
         note(sentence)
     try:
         device = model.card["training"]["device"]
-        examples = _watch(iter_examples(images, annotations, model, None if base is None else load_model(base), device))
+        examples = _watch(iter_examples(images, annotations, model, load_model(base) if isinstance(base, str) else None, device))
         write_run(folder, model, examples)
     except UnetSegError as error:
         note(f"The report was not written: {error}")
@@ -227,7 +247,10 @@ def _described(progress: Progress) -> str:
     if "loss" not in metrics:
         return progress.stage
     text = f"loss {metrics['loss']:.3f}"
-    return f"{text}, validation {metrics['validation_loss']:.3f}, AP {metrics['ap']:.2f}" if "validation_loss" in metrics else text
+    if "validation_loss" not in metrics:
+        return text
+    figure = f"AP {metrics['ap']:.2f}" if "ap" in metrics else f"Dice {metrics['mean_dice']:.2f}"
+    return f"{text}, validation {metrics['validation_loss']:.3f}, {figure}"
 
 
 def _settings(options: TrainOptions) -> TrainSettings:
@@ -235,7 +258,8 @@ def _settings(options: TrainOptions) -> TrainSettings:
         raise SettingsError("Both --sparse and --known are given; give one of them.")
     if options.ground and not options.sparse:
         raise SettingsError("--ground needs --sparse: elsewhere, what has no label is background already.")
-    return TrainSettings(**{name: value for name in _GIVEN if (value := getattr(options, name)) is not None})
+    given = {name: value for name in _GIVEN if (value := getattr(options, name)) is not None}
+    return TrainSettings(**given, classes=chosen_classes(options.classes), adversarial=ADVERSARIAL * options.adversarial)
 
 
 def _target(options: TrainOptions) -> Path:
@@ -252,7 +276,7 @@ def _target(options: TrainOptions) -> Path:
 def _run_folder(options: TrainOptions, target: Path) -> Path:
     """Return the folder of the run: with --resume the one that is there, else one without a state."""
     folder = Path(options.run) if options.run else target.with_name(f"{target.stem}_run")
-    from napari_unet_seg.io.run_plan import STATE
+    from napari_unet_seg.core.run_files import STATE
 
     state = folder / STATE
     if options.resume:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -17,16 +18,19 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
-from torch import Tensor
 
+from napari_unet_seg.atomic import atomic_path
+from napari_unet_seg.core.score import knots_of
 from napari_unet_seg.core.unet import UNet
-from napari_unet_seg.errors import ModelError, SettingsError
+from napari_unet_seg.errors import ModelError, SettingsError, WriteError
 from napari_unet_seg.settings import NetworkSettings, SegmentSettings
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
 BUNDLED = Path(__file__).parents[1] / "weights"
 _METADATA_KEY = "napari_unet_seg"
+_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+"""What weights and counters are called in a file."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,11 @@ class Model:
         """
         path = Path(path)
         path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            temporary.write_bytes(self.to_bytes())
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise ModelError(f"The model could not be saved as {path}: {error.strerror}; choose another place.") from error
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(self.to_bytes())
+        except WriteError as error:
+            raise ModelError(f"The model could not be saved: {error}") from error
         return path
 
 
@@ -117,20 +119,24 @@ def load_model(model: str | os.PathLike[str] | Model) -> Model:
     Raises
     ------
     ModelError
-        If the name is not known, or the file is missing, damaged or of a newer version.
+        If the name is not known, or the file is missing, damaged, of another program or of a newer version.
     """
     if isinstance(model, Model):
         return model
     path = _find(model)
     try:
         with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[_METADATA_KEY])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+            description = _described(path, file.metadata() or {})
+            described = _build(path, description)
+            _check_weights(path, described.network, file)  # before they are read: their file may be larger than the memory
+            described.network.load_state_dict({key: file.get_tensor(key) for key in file.keys()}, assign=True)  # noqa: SIM118  # not a dict
     except OSError as error:
         raise ModelError(f"The model {path} could not be read: {error.strerror or error}.") from error
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not a model of this plugin, or it is damaged; save or copy it again.") from error
-    return _build(path, description, tensors)
+    if not all(bool(tensor.isfinite().all()) for tensor in described.network.state_dict().values()):
+        raise ModelError(f"The weights in {path} are no numbers everywhere; its training has failed, or it is damaged.")
+    return described
 
 
 def list_models() -> list[str]:
@@ -190,17 +196,36 @@ def _find(model: str | os.PathLike[str]) -> Path:
     return found
 
 
-def _build(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+def _described(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what a file says about itself; JSON alone, so that no code of its author runs."""
+    if _METADATA_KEY not in metadata:
+        raise ModelError(f"{path} holds weights of another program; only models that this program has written can be used.")
+    description = json.loads(metadata[_METADATA_KEY])
     version = description.get("format_version") if isinstance(description, dict) else None
     if version != FORMAT_VERSION:
         raise ModelError(f"The model {path} has format version {version}, this program reads {FORMAT_VERSION}; update napari-unet-seg.")
+    return dict(description)
+
+
+def _build(path: Path, description: dict[str, Any]) -> Model:
+    """Make the model without its weights, which takes no memory however large it says that it is."""
     try:
         settings = NetworkSettings.from_dict(description["network"])
         defaults = SegmentSettings.from_dict(description["defaults"])
         with torch.device("meta"):
             network = UNet(settings)
-        network.load_state_dict(tensors, assign=True)
         card, name = dict(description["card"]), str(description["name"])
-    except (KeyError, TypeError, ValueError, RuntimeError, SettingsError) as error:
+        if not 0 <= float(card.get("diameter", 0)) < math.inf:
+            raise ValueError(f"its diameter is {card['diameter']}")
+        knots_of(card)
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SettingsError) as error:
         raise ModelError(f"The model {path} does not fit this version of the program: {str(error).splitlines()[0]}") from error
     return Model(network.eval(), card, defaults, name)
+
+
+def _check_weights(path: Path, network: UNet, file: Any) -> None:
+    """Raise `ModelError` if the tensors of an open file are not those of the network."""
+    expected = {key: (list(tensor.shape), _DTYPES[tensor.dtype]) for key, tensor in network.state_dict().items()}
+    slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+    if {key: (found.get_shape(), found.get_dtype()) for key, found in slices.items()} != expected:
+        raise ModelError(f"The model {path} does not fit this version of the program: its weights are of another network.")

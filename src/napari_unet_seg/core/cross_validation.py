@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from napari_unet_seg.core.annotations import Annotation, hide
+from napari_unet_seg.core.blending import blend
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.core.optimizer import schedule
 from napari_unet_seg.core.trainer import Trainer
@@ -19,6 +22,7 @@ from napari_unet_seg.progress import Command, Progress, Steps
 if TYPE_CHECKING:
     from napari_unet_seg.core.checkpoint import Model
     from napari_unet_seg.core.data import Sample
+    from napari_unet_seg.core.unet import UNet
     from napari_unet_seg.settings import TrainSettings
 
 FOLDS = 3
@@ -48,7 +52,7 @@ def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: Train
     start : Model
         The base.
     settings : TrainSettings
-        With everything automatic decided; `steps` are those of the training that is judged.
+        With everything automatic decided; `steps` and `blend` are those of the training that is judged.
 
     Yields
     ------
@@ -77,8 +81,15 @@ def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: Train
             _, notice = trainer.step(settings.learning_rate * schedule(step, steps, settings.decay))
             if (yield Progress("Checking", fold * steps + step, folds * steps, notice=notice)) is Command.STOP:
                 return None
-        figures += measure(look_at(samples, left_out, settings.patch), trainer.look, start.defaults)
+        figures += measure(look_at(samples, left_out, settings.patch), partial(trainer.look, network=_learned(trainer)), start.defaults)
     return figures
+
+
+def _learned(trainer: Trainer) -> UNet:
+    """Return what became of a base, blended with it as its settings say."""
+    network = copy.deepcopy(trainer.average)
+    network.load_state_dict(blend(trainer.start.network.state_dict(), trainer.weights(), trainer.settings.blend))
+    return network
 
 
 def find_nuclei(samples: Sequence[Sample]) -> list[Place]:

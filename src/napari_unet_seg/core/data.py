@@ -27,6 +27,8 @@ SURE = 0.99
 """A pixel interpolated from known ones alone has a `known` above this."""
 IMAGE, INSIDE, RELATIVE, SECOND, KNOWN = range(5)
 """Channels of a sample."""
+PAINTED = 5
+"""Further channels, if there are any, are maps of painted classes: 1 where a pixel is of the class, the background first."""
 SURROUNDINGS = 256
 """Pixels that are kept around what is known of a plane: all that a patch there shows."""
 
@@ -39,8 +41,9 @@ class Sample:
 
     Parameters
     ----------
-    channels : Tensor of float32, shape (5, Y, X)
-        Normalised image, distance inside (px), relative distance, distance to the second nucleus (px), known (0 or 1).
+    channels : Tensor of float32, shape (5 or more, Y, X)
+        Normalised image, distance inside (px), relative distance, distance to the second nucleus (px), known (0 or 1);
+        of painted classes one map each.
     kind : {"bright", "dark", "colour"}
         How nuclei appear, for a balanced choice.
     labels : ndarray of int32, shape (Y, X)
@@ -211,7 +214,7 @@ def targets(channels: Tensor, zooms: Tensor, settings: TrainSettings) -> Batch:
     inside = channels[:, INSIDE]
     nucleus = inside >= BORDER
     outline = nucleus & ((inside - BORDER) * zoom <= settings.outline - BORDER)
-    classes = nucleus.long() + outline.long()
+    classes = nucleus.long() + outline.long() if channels.shape[1] == PAINTED else channels[:, PAINTED:].argmax(dim=1)
     classes[channels[:, KNOWN] < SURE] = UNKNOWN
     touching = channels[:, SECOND] * zoom <= TOUCHING_REACH
     return Batch(channels[:, IMAGE : IMAGE + 1], classes, channels[:, RELATIVE], touching)

@@ -177,6 +177,8 @@ def _obstacle(name: str) -> str:
     try:  # a driver or a build that does not know this GPU shows only now
         torch.ones(1, device=name).add_(1).cpu()
     except RuntimeError as error:
+        if is_memory_error(error):
+            return "all memory of the GPU is in use; close what else runs on it"
         return f"torch cannot use the GPU that is there ({_first_line(error)})"
     return ""
 

@@ -27,6 +27,8 @@ DEFOCUS = (24, 64)
 """Pixels over which a field of nuclei is spread out of focus: over half a nucleus and more, so that no border is left."""
 LINES = 6
 """Scratches and fibres in a patch."""
+COMPRESSED = 0.4
+"""Share of the patches that are compressed as well."""
 
 
 def empty_some(batch: Batch, chosen: Tensor, draws: Draws) -> Batch:
@@ -59,7 +61,7 @@ def _emptied(image: Tensor, draws: Draws) -> Tensor:
     kind = (draws.uniform(len(image)) * len(kinds)).long().clamp(max=len(kinds) - 1)
     made = _stretched(kinds[kind, torch.arange(len(image), device=image.device)])
     amplitude = draws.uniform(len(image), 1, 1, 1) ** 0.5  # limits of a whole image stretch one empty part of it less
-    often = (draws.uniform(len(image), 1, 1, 1) < 0.4).float()
+    often = (draws.uniform(len(image), 1, 1, 1) < COMPRESSED).float()
     made = compress(made, draws.uniform(len(image), 1, 1, 1, low=0.05, high=0.5) * often)
     return (made * torch.where(kind[:, None, None, None] < 2, amplitude, 1.0)).clamp(*CLIP)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet_seg.core.classes import pieces
 from napari_unet_seg.core.normalize import within_limits
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.core.segment import segment
@@ -72,7 +73,7 @@ def iter_examples(
     Returns
     -------
     list of Example
-        Six at most: of as many planes as possible, and of different places on them. None for a model that tells no nuclei apart.
+        Six at most: of as many planes as possible, and of different places on them.
 
     Raises
     ------
@@ -83,7 +84,8 @@ def iter_examples(
     """
     if len(images) != len(annotations):
         raise InputError(f"There are {len(images)} images and {len(annotations)} annotations; give as many of each.")
-    places = choose_places(annotations) if model.settings.distance else []
+    base = base if base is not None and base.settings.classes == model.settings.classes else None  # else it answers another question
+    places = choose_places(annotations, classes=model.settings.is_semantic)
     found = []
     for done, (index, box) in enumerate(places):
         yield Progress("Making pictures", done, len(places))
@@ -99,18 +101,22 @@ def iter_examples(
     return found
 
 
-def choose_places(annotations: Sequence[Annotation]) -> list[tuple[int, tuple[slice, slice]]]:
+def choose_places(annotations: Sequence[Annotation], classes: bool = False) -> list[tuple[int, tuple[slice, slice]]]:
     """Choose what is shown.
 
     Parameters
     ----------
     annotations : sequence of Annotation
+    classes : bool
+        Whether numbers are classes, of which one may cover a plane, and no nuclei.
 
     Returns
     -------
     list of (int, (slice, slice))
         Number of the plane, and box on it: `MOST` at most, planes in turn.
     """
+    if classes:
+        annotations = [replace(annotation, labels=pieces(annotation.labels)) for annotation in annotations]
     boxes = {index: _boxes(annotation) for index, annotation in enumerate(annotations)}
     planes = [index for index, found in boxes.items() if found]
     if len(planes) > MOST:

@@ -152,7 +152,7 @@ def in_full_pixels(table: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `napari_unet_seg.core.measure.measure_plane`.
+        From `napari_unet_seg.core.measure.measure_plane`, or of nuclei in 3D.
     grid : Grid
         Whose pixels it is in.
 
@@ -161,6 +161,7 @@ def in_full_pixels(table: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     pandas.DataFrame
     """
     y, x = grid.origin
-    lengths = {name: table[name] * grid.step for name in LENGTHS}
+    lengths = {name: table[name] * grid.step for name in LENGTHS if name in table}
+    areas = {name: table[name] * grid.step**2 for name in ("area", "largest_area", "volume") if name in table}
     centroids = {"centroid_y": table["centroid_y"] * grid.step + y, "centroid_x": table["centroid_x"] * grid.step + x}
-    return table.assign(area=table["area"] * grid.step**2, **lengths, **centroids)
+    return table.assign(**areas, **lengths, **centroids)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet_seg.core.basins import Basins, find_basins
+from napari_unet_seg.core.basins import Basins, Relief, find_basins
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
 
@@ -23,8 +23,8 @@ SMOOTHING = 1.0
 """Pixels of Gaussian blur of the distance map: takes away single-pixel peaks, keeps small nuclei (chosen on fold 0 of DSB 2018)."""
 LEAST_PEAK = 0.3
 """A hill whose smoothed distance stays below this is no nucleus, but a smear of doubt (likewise)."""
-MOST_RISE = 0.5
-"""How far a hill must rise above its pass to be a nucleus of its own where `splitting` is 0; at 1 the slightest hill is one."""
+MOST_RISE = 0.8
+"""Share of its height by which a hill must rise above its pass to be a nucleus where `splitting` is 0; at 1 the slightest hill is one."""
 
 Labels = npt.NDArray[np.int32]
 FloatMap = npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ class Decoding:
     def __init__(self, maps: npt.NDArray[Any]) -> None:
         """Do what depends on no setting."""
         self._background, distance = _background_and_distance(maps)
-        self._smooth = _smoothed(distance.astype(np.float32))
+        self._relief = Relief.of(_smoothed(distance.astype(np.float32)))
         self._known: dict[str, tuple[tuple[float, ...], Any]] = {}
 
     def labels(self, settings: SegmentSettings) -> Labels:
@@ -84,18 +84,20 @@ class Decoding:
         return select(self._filled(settings) if settings.fill_holes else self._split(settings), settings)
 
     def _basins(self, settings: SegmentSettings) -> Basins:
-        def find() -> Basins:
-            return find_basins(self._background <= np.float16(1 - settings.probability), self._smooth)
+        def _find() -> Basins:
+            return find_basins(self._background <= np.float16(1 - settings.probability), self._relief)
 
-        return self._once("basins", (settings.probability,), find)
+        return self._once("basins", (settings.probability,), _find)
 
     def _split(self, settings: SegmentSettings) -> Labels:
         key = (settings.probability, settings.splitting)
         return self._once("split", key, lambda: _nuclei(self._basins(settings), settings.splitting))
 
     def _filled(self, settings: SegmentSettings) -> Labels:
-        key = (settings.probability, settings.splitting, settings.min_area)
-        return self._once("filled", key, lambda: _fill_beyond_specks(self._split(settings), settings.min_area))
+        """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
+        key = (settings.probability, settings.splitting)
+        filled = self._once("filled", key, lambda: fill_holes(self._split(settings)))
+        return self._once("cleared", (*key, settings.min_area), lambda: _fill_beyond_specks(filled, settings.min_area))
 
     def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
         """Return what a stage gave for this key the last time, else make it."""
@@ -150,11 +152,15 @@ def _smoothed(distance: FloatMap) -> FloatMap:
     return smooth
 
 
-def _fill_beyond_specks(labels: Labels, min_area: int) -> Labels:
-    """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
-    filled = fill_holes(labels)
-    specks = np.bincount(filled.ravel()) < min_area
-    return fill_holes(np.where(specks[filled], 0, filled)) if specks[1:].any() else filled
+def _fill_beyond_specks(filled: Labels, min_area: int) -> Labels:
+    """Drop specks, and fill the holes that they had kept open."""
+    area = np.bincount(filled.ravel())
+    specks = np.flatnonzero((area > 0) & (area < min_area))
+    if not specks.size:
+        return filled
+    number = np.arange(area.size, dtype=np.int32)
+    number[specks] = 0
+    return fill_holes(number[filled])
 
 
 def fill_holes(labels: Labels) -> Labels:
@@ -173,6 +179,8 @@ def fill_holes(labels: Labels) -> Labels:
     for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
         enclosed[side] = False
     enclosed[0] = False
+    if not enclosed.any():
+        return labels.copy()
     pixels = np.flatnonzero(enclosed[holes])
     flat, hole = labels.ravel(), holes.ravel()[pixels]
     low, high = np.full(count + 1, np.iinfo(np.int32).max, np.int32), np.zeros(count + 1, np.int32)

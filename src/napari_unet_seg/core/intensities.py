@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STATISTICS = ("mean", "median", "min", "max", "sum", "std")
 _PREFIXES = (*(f"{statistic}_" for statistic in STATISTICS), "ring_", "ratio_")
-_ENDINGS = ("_um", "_um2")
+_ENDINGS = ("_um", "_um2", "_um3")
 
 Columns = dict[str, npt.NDArray[Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,7 +45,8 @@ def loss_terms(logits: Tensor, batch: Batch, network: NetworkSettings, settings:
     classes = logits[:, :count].float()
     terms = {}
     if settings.loss in ("both", "cross_entropy"):
-        terms["cross_entropy"] = cross_entropy(classes, batch.classes, pixel_weights)
+        weights = () if network.is_semantic else CLASS_WEIGHTS
+        terms["cross_entropy"] = cross_entropy(classes, batch.classes, pixel_weights, weights)
     if settings.loss in ("both", "dice"):
         terms["dice"] = dice_loss(classes, batch.classes, known)
     if network.distance:
@@ -53,7 +55,7 @@ def loss_terms(logits: Tensor, batch: Batch, network: NetworkSettings, settings:
     return terms
 
 
-def cross_entropy(logits: Tensor, classes: Tensor, pixel_weights: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, classes: Tensor, pixel_weights: Tensor, class_weights: Sequence[float] = CLASS_WEIGHTS) -> Tensor:
     """Weighted cross-entropy.
 
     Parameters
@@ -63,6 +65,8 @@ def cross_entropy(logits: Tensor, classes: Tensor, pixel_weights: Tensor) -> Ten
         255 is unknown.
     pixel_weights : Tensor, shape (B, Y, X)
         0 where unknown.
+    class_weights : sequence of float
+        Of the first classes; others have 1.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def cross_entropy(logits: Tensor, classes: Tensor, pixel_weights: Tensor) -> Ten
         A number.
     """
     weights = torch.ones(logits.shape[1], device=logits.device)
-    weights[: len(CLASS_WEIGHTS)] = torch.tensor(CLASS_WEIGHTS, device=logits.device)[: logits.shape[1]]
+    weights[: len(class_weights)] = torch.tensor(class_weights, device=logits.device)[: logits.shape[1]]
     errors = F.cross_entropy(logits, classes, weight=weights, ignore_index=UNKNOWN, reduction="none")
     return _mean(errors, pixel_weights)
 

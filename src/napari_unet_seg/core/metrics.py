@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from napari_unet_seg.core.assignment import assign
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.errors import InputError
 
@@ -213,23 +213,9 @@ def _match(iou: coo_array, threshold: float) -> npt.NDArray[np.int64]:
     reached = np.flatnonzero(iou.data >= threshold - _TOLERANCE)
     rows, columns, values = iou.coords[0][reached], iou.coords[1][reached], iou.data[reached]
     alone = (np.bincount(rows, minlength=1)[rows] == 1) & (np.bincount(columns, minlength=1)[columns] == 1)
-    # Only at IoU 0.5 and below can a nucleus reach the threshold with two others.
-    return np.concatenate([reached[alone], reached[~alone][_assign(rows[~alone], columns[~alone], values[~alone])]])
-
-
-def _assign(rows: npt.NDArray[Any], columns: npt.NDArray[Any], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Choose pairs one to one: the most, and of these the best, by the Hungarian method on a sparse matrix (Jonker and Volgenant 1987)."""
-    if not values.size:
-        return np.zeros(0, bool)
-    row_ids, row = np.unique(rows, return_inverse=True)
-    column_ids, column = np.unique(columns, return_inverse=True)
-    count, width = row_ids.size, column_ids.size + row_ids.size  # each row may take a column of its own: that is no match
-    alone = np.arange(count)
-    cost = np.concatenate([1 - values / (2 * count), np.full(count, 2.0)])
-    costs = coo_array((cost, (np.append(row, alone), np.append(column, column_ids.size + alone))), shape=(count, width))
-    chosen = np.ravel_multi_index(min_weight_full_bipartite_matching(costs.tocsr()), costs.shape)
-    best: npt.NDArray[np.bool_] = np.isin(row * width + column, chosen)
-    return best
+    # Only at IoU 0.5 and below can a nucleus reach the threshold with two others. A pair more is worth more than any IoU.
+    best = assign(rows[~alone], columns[~alone], 1 + values[~alone] / (2 * max(values.size, 1)))
+    return np.concatenate([reached[alone], reached[~alone][best]])
 
 
 def _check(truth: npt.NDArray[Any], prediction: npt.NDArray[Any], thresholds: tuple[float, ...]) -> None:

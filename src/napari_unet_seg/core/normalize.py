@@ -34,6 +34,7 @@ HALF = 0.5
 """The same for gray planes that have as many parts over as under the middle."""
 PART_BLUR, PART_AREA = 0.5, 20
 """Pixels of Gaussian blur before parts are counted, and px2 of the smallest that counts."""
+_BAND = 2**23
 STAIN_MIX = (0.6, 0.4)
 """Red and green in a stained section: haematoxylin absorbs both; blue, which separates nuclei least, is left out."""
 
@@ -207,7 +208,7 @@ def percentiles(values: Array, ranks: tuple[float, ...]) -> tuple[float, ...]:
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return (0.0,) * len(ranks)
-    return tuple(float(value) for value in np.percentile(finite, ranks, method="inverted_cdf"))
+    return tuple(float(value) for value in np.percentile(finite, ranks, method="inverted_cdf", overwrite_input=True))
 
 
 def _check(plane: Any) -> None:
@@ -244,11 +245,20 @@ def _polarity(sample: Array) -> str:
 
 def _excess_of_bright_parts(gray: Array, middle: float) -> int:
     """Count the connected parts over the middle, less those under it: nuclei are many parts in a ground of few."""
-    smooth = ndimage.gaussian_filter(np.nan_to_num(gray.astype(np.float64), nan=middle, posinf=middle, neginf=middle), PART_BLUR)
-    bright, dark = (
-        int(np.sum(np.bincount(ndimage.label(mask)[0].ravel())[1:] >= PART_AREA)) for mask in (smooth > middle, smooth <= middle)
-    )
-    return bright - dark
+    # In place: of 64 megapixels each copy takes half a gigabyte.
+    smooth = np.nan_to_num(gray.astype(np.float64), copy=False, nan=middle, posinf=middle, neginf=middle)
+    ndimage.gaussian_filter(smooth, PART_BLUR, output=smooth)
+    over = smooth > middle
+    del smooth
+    return _count_parts(over) - _count_parts(~over)
+
+
+def _count_parts(mask: npt.NDArray[np.bool_]) -> int:
+    parts, count = ndimage.label(mask)
+    area = np.zeros(count + 1, np.int64)
+    for band in np.array_split(parts, 1 + parts.size // _BAND):  # counting makes eight bytes of each pixel
+        area += np.bincount(band.ravel(), minlength=area.size)
+    return int(np.count_nonzero(area[1:] >= PART_AREA))
 
 
 def _sample(plane: Any) -> Array:

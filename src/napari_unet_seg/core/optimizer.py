@@ -45,7 +45,7 @@ class AdamW:
         if not moved:
             return
         parameters, first, second = ([tensors[i] for i in moved] for tensors in (self.parameters, self.first, self.second))
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         with torch.no_grad():  # all tensors at once, as torch's own optimisers do: on a GPU, one by one takes longer than the network
             torch._foreach_mul_(parameters, 1 - rate * self.weight_decay)
             torch._foreach_lerp_(first, gradients, 1 - FIRST)

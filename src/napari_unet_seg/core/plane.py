@@ -139,6 +139,7 @@ class _Plane:
 
     @property
     def classes(self) -> int:
+        """How many classes the model tells apart."""
         return len(self.predictor.model.settings.classes)
 
     @property
@@ -184,8 +185,7 @@ class _Plane:
             if agrees(again, labels):
                 maps, labels, diameter = reduced, again, estimate
                 if not told:
-                    notice = f"Nuclei of about {diameter:.0f} px across: such planes are reduced to the size the model knows."
-                    yield Progress(STAGE, 0, 0, notice=notice)
+                    yield Progress(STAGE, 0, 0, notice=reduced_notice(diameter))
         with compute_errors("Measuring the nuclei"):
             return _Look(part, maps, labels, measure_plane(labels, 1 - maps[0], knots_of(predictor.model.card)), diameter)
 
@@ -204,6 +204,11 @@ class _Plane:
         number[table["label"]] = np.arange(1, len(table) + 1)
         table["label"] = table["index"] = np.arange(1, len(table) + 1)
         return replace(look, labels=number[look.labels], table=table)
+
+
+def reduced_notice(diameter: float) -> str:
+    """Say that planes are reduced since their nuclei are large; `diameter` is in pixels."""
+    return f"Nuclei of about {diameter:.0f} px across: such planes are reduced to the size the model knows."
 
 
 def _is_cut(look: _Look, area: AreaOfInterest, shape: tuple[int, int], probability: float) -> bool:

@@ -63,12 +63,11 @@ class PlanePool:
         weights = torch.stack([a * b for a in (1 - near_y, near_y) for b in (1 - near_x, near_x)], dim=-1)
         places = corners + self.starts[chosen][:, None, None, None]
         # The sum of a few weighted rows is what an embedding bag computes: one pass, where indexing takes four and keeps their results.
-        patches = F.embedding_bag(places.flatten(0, -2), self.rows, per_sample_weights=weights.flatten(0, -2).to(self.rows.dtype), mode="sum")
+        shares = weights.flatten(0, -2).to(self.rows.dtype)
+        patches = F.embedding_bag(places.flatten(0, -2), self.rows, per_sample_weights=shares, mode="sum")
         patches = patches.view(*x.shape, -1).movedim(-1, 1).float()
-        levels = sum((zooms < zoom).long() for zoom, _ in SMOOTHED)
-        patches[:, IMAGE] = torch.where(
-            (levels > 0)[:, None, None], patches[torch.arange(len(chosen), device=self.device), KNOWN + levels], patches[:, IMAGE]
-        )
+        for level, (zoom, _) in enumerate(SMOOTHED, start=KNOWN + 1):
+            patches[:, IMAGE] = torch.where((zooms < zoom)[:, None, None], patches[:, level], patches[:, IMAGE])
         patches[:, KNOWN] *= inside
         usual, painted = patches[:, :PAINTED], patches[:, PAINTED + len(SMOOTHED) :]
         return torch.cat((usual, painted), dim=1) if painted.shape[1] else usual

@@ -89,6 +89,13 @@ class Predictor:
         self.dtype: torch.dtype = torch.float32
         self._place()
 
+    def with_settings(self, settings: SegmentSettings | None) -> Predictor:
+        """Return the same network on the same device, for other settings; the model's own if None."""
+        other = copy.copy(self)
+        other.settings = settings or self.model.defaults
+        other.dtype = choose_dtype(self.device.name, other.settings.precision)
+        return other
+
     @property
     def halo(self) -> int:
         """Receptive radius of the network, in pixels."""
@@ -223,6 +230,14 @@ class Predictor:
                 raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
             raise _OverflowError
         return array
+
+    def run_safely(self, window: Pixels) -> npt.NDArray[np.float16]:
+        """Run as `run`; when the numbers overflow, this window and all later ones are computed in float32."""
+        try:
+            return self.run(window)
+        except _OverflowError:
+            self._after_overflow()
+            return self.run(window)
 
     @property
     def _autocast(self) -> bool:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_unet_seg.core.assembly import Assembly
 from napari_unet_seg.core.instances import instances
 from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.core.stack import assemble, plane_settings
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
 
@@ -79,12 +80,12 @@ def iter_redecode(stack: MapStack, settings: SegmentSettings) -> Steps[tuple[npt
         If the maps of a plane are not there any more.
     """
     found = Assembly(stack.axes, stack.shape)
-    indices = list(np.ndindex(*stack.shape[:-2]))
+    indices, flat = list(np.ndindex(*stack.shape[:-2])), plane_settings(settings)
     for number, index in enumerate(indices, start=1):
         maps = stack.plane(index)
         if maps is None:
             raise InputError("The maps behind this result were let go to save memory; segment the image again.")
-        labels = stack.decoded[index] if index in stack.decoded else instances(maps, settings)
+        labels = stack.decoded[index] if index in stack.decoded else instances(maps, flat)
         found.add(index, labels, measure_plane(labels, 1 - maps[0], stack.knots))
         yield Progress(STAGE, number, len(indices))
-    return found.labels, found.table()
+    return assemble(found.labels, found.table(), stack.axes, settings)

@@ -16,8 +16,14 @@ from napari_unet_seg.core.checkpoint import SUFFIX, Model, list_models, load_mod
 from napari_unet_seg.errors import ModelError
 
 DEFAULT = "nuclei"
+FOREIGN = (".pt", ".pth", ".pkl", ".ckpt", ".onnx", ".h5", ".hdf5", ".keras", ".pb", ".zip", ".mar", ".tar", ".joblib", ".npz")
+"""Endings of other programs' models, some of which are code that runs when they are opened; such a file is not even looked into."""
 _NAME = re.compile(r"\w[\w-]*")
 _RESERVED = re.compile(r"nuclei(-v\d+)?")
+_LONGEST = 100
+"""Letters of a name: with a long folder, Windows allows little more."""
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
+"""What Windows takes for devices, whatever the ending."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ def import_model(path: str | os.PathLike[str], name: str = "") -> Entry:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"There is no model file {path}; check the path.")
+    if path.suffix.casefold() in FOREIGN:
+        raise ModelError(f"{path.name} is not a model of this program, and it runs no others: give a {SUFFIX} file that it has written.")
     model = load_model(path.absolute())
     return _store(model, name or (model.name if _NAME.fullmatch(model.name) and model.name != "unnamed" else path.stem))
 
@@ -182,37 +190,6 @@ def delete_model(name: str) -> Path:
     return path
 
 
-def export_model(name: str, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write a copy of a registered model, to give away.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    path : path-like
-        File to write, or a folder, in which the file is called like the model.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model, the file exists, or the system refuses to write.
-    """
-    entry = find_entry(name)
-    target = Path(path)
-    target = target / entry.path.name if target.is_dir() else target
-    target = target if target.suffix == SUFFIX else target.with_name(target.name + SUFFIX)
-    if target.exists() and not overwrite:
-        raise ModelError(f"{target} exists already; choose another name, or allow overwriting (--overwrite).")
-    return load_model(entry.path).save(target)
-
-
 def check_name(name: str) -> None:
     """Raise `ModelError` if a new model cannot be called so, or one is called so already.
 
@@ -220,10 +197,13 @@ def check_name(name: str) -> None:
     ----------
     name : str
     """
-    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name.casefold()):
         raise ModelError(f"A model cannot be called {name!r}; use letters, digits, - and _, and not nuclei or nuclei-v and a number.")
-    if name in list_models():
-        raise ModelError(f"There is a model named {name!r} already; choose another name, or delete that one first.")
+    if len(name) > _LONGEST or _DEVICE.fullmatch(name.casefold()):
+        raise ModelError(f"A model cannot be called {name!r}, since some systems allow no file of that name; choose another, shorter one.")
+    taken = next((known for known in list_models() if known.casefold() == name.casefold()), "")
+    if taken:  # or one whose letters differ only in size: macOS and Windows would take one file for both
+        raise ModelError(f"There is a model named {taken!r} already; choose another name, or delete that one first.")
 
 
 def _store(model: Model, name: str) -> Entry:
@@ -249,6 +229,6 @@ def _title(path: Path) -> str:
     try:
         with safe_open(path, framework="numpy") as file:
             card = json.loads((file.metadata() or {})["napari_unet_seg"])["card"]
-    except (SafetensorError, OSError, KeyError, ValueError):
+        return str(card.get("title", ""))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
-    return str(card.get("title", ""))

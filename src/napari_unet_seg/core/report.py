@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet_seg.core.annotations import FEW
+from napari_unet_seg.core.class_figures import ClassFigures
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.annotations import Summary
@@ -23,6 +24,8 @@ MEASURED = {
     "training": "on {nuclei} nuclei that it learned from",
 }
 """On what figures were measured, best first."""
+CLASSES_MEASURED = {"validation": "where nothing taught it", "training": "where it learned"}
+"""The same of classes."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Outcome:
 
     measured: str
     how: str
-    before: Figures | None
-    after: Figures | None
+    before: Figures | ClassFigures | None
+    after: Figures | ClassFigures | None
 
 
 def make_report(summary: Summary, outcome: Outcome, state: RunState, stopped: str = "") -> dict[str, Any]:
@@ -63,7 +66,8 @@ def make_report(summary: Summary, outcome: Outcome, state: RunState, stopped: st
     -------
     dict
         Of what JSON can hold: ``learned_from``, ``nuclei``, ``few``, ``measured``, ``how``, ``before``, ``after`` (None or nuclei, found,
-        ap50, mean_ap, recall, iou), ``best_step``, ``stopped``, ``curves``, ``warnings``. Equal trainings give equal reports.
+        ap50, mean_ap, recall, iou; of classes mean_dice and dice), ``best_step``, ``stopped``, ``curves``, ``warnings``. Equal trainings
+        give equal reports.
     """
     before, after = outcome.before, outcome.after
     return {
@@ -96,7 +100,9 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     """
     lines = [*report["warnings"], f"It learned from {report['learned_from']}.", report["how"]]
     after, before = report["after"], report["before"]
-    if after and after["nuclei"]:
+    if after and "dice" in after:
+        lines.append(_measured_classes(report["measured"], before, after))
+    elif after and after["nuclei"]:
         lines.append(_measured(report["measured"], before, after, report["few"]))
     if report["few"]:
         lines.append(f"Fewer than {FEW} nuclei are too few to measure a model: look at the pictures, and at images of your own.")
@@ -127,8 +133,10 @@ def curves(history: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
     return drawn
 
 
-def _warnings(before: Figures | None, after: Figures | None, few: bool) -> list[str]:
-    if after is None or not after.nuclei:
+def _warnings(before: Figures | ClassFigures | None, after: Figures | ClassFigures | None, few: bool) -> list[str]:
+    if isinstance(after, ClassFigures):
+        return _class_warnings(before if isinstance(before, ClassFigures) else None, after)
+    if isinstance(before, ClassFigures) or after is None or not after.nuclei:
         return []
     if not after.found:
         return ["The model finds nothing where nuclei are annotated: train longer, annotate more, or start from another base."]
@@ -145,3 +153,18 @@ def _measured(measured: str, before: Mapping[str, Any] | None, after: Mapping[st
     names = {"recall": "recall at IoU 0.5", "iou": "mean IoU"} if few else {"ap50": "AP at IoU 0.5", "mean_ap": "mean AP"}
     parts = [f"{words} {after[name]:.2f}" + (f" (base {before[name]:.2f})" if before else "") for name, words in names.items()]
     return f"Measured {where}: {', '.join(parts)}."
+
+
+def _class_warnings(before: ClassFigures | None, after: ClassFigures) -> list[str]:
+    missed = [name for name, value in after.dice.items() if not value]
+    found = [f"The model finds no {', no '.join(missed)} where that is annotated: train longer, or annotate more of it."] if missed else []
+    if before is not None and after.mean_dice < before.mean_dice - WORSE:
+        figures = f"{after.mean_dice:.2f} against {before.mean_dice:.2f}"
+        found.append(f"The model is worse than its base ({figures}): keep the base, or annotate more and train again.")
+    return found
+
+
+def _measured_classes(measured: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    each = ", ".join(f"{name} {value:.2f}" for name, value in after["dice"].items())
+    base = f" (base {before['mean_dice']:.2f})" if before else ""
+    return f"Measured {CLASSES_MEASURED[measured]}, Dice: {each}; mean {after['mean_dice']:.2f}{base}."

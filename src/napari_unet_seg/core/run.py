@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.annotations import FEW
+from napari_unet_seg.core.blending import HALF_WAY, blend, choose_share, least_share
 from napari_unet_seg.core.checkpoint import Model
+from napari_unet_seg.core.class_figures import ClassFigures, measure_classes
 from napari_unet_seg.core.cross_validation import find_nuclei, iter_cross_validate, look_at
 from napari_unet_seg.core.optimizer import schedule
 from napari_unet_seg.core.report import Outcome
@@ -21,11 +24,13 @@ from napari_unet_seg.core.run_state import SAVE_EVERY, RunState, load_state, ope
 from napari_unet_seg.core.segment import segment
 from napari_unet_seg.core.split import count_nuclei, split
 from napari_unet_seg.core.trainer import Trainer
-from napari_unet_seg.core.validation import Figures, cut_windows, measure
+from napari_unet_seg.core.validation import Figures, Look, cut_windows, measure
 from napari_unet_seg.errors import InputError, UnetSegError
 from napari_unet_seg.progress import Command, Preview, Progress, Steps
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_unet_seg.core.data import Sample
     from napari_unet_seg.core.unet import UNet
 
@@ -109,25 +114,44 @@ class Run:
         -------
         Outcome
         """
-        if not self.trainer.network.settings.distance:
+        shape = self.trainer.network.settings
+        if not (shape.distance or shape.is_semantic):
             return Outcome("training", self.parts.sentence, None, None)
         if self.windows:
             return Outcome("validation", self.parts.sentence, self._measure_base(self.windows), self._measure_best(self.windows))
-        if not self.few:
+        if not self.few or shape.is_semantic:
             windows = cut_windows(self.parts.training, self.settings.patch, self.settings.seed)
             return Outcome("training", self.parts.sentence, self._measure_base(windows), self._measure_best(windows))
         windows = look_at(self.samples, find_nuclei(self.samples), self.settings.patch)
         crossed = None
         if not self.ended:
-            settings = replace(self.settings, steps=self.state.step, batch=self.trainer.batch)
+            settings = replace(self.settings, steps=self.state.step, batch=self.trainer.batch, blend=self.share)
             crossed = yield from iter_cross_validate(self.samples, self.trainer.start, settings)
         after = crossed or self._measure_best(windows)
         return Outcome("cross-validation" if crossed else "training", self.parts.sentence, self._measure_base(windows), after)
 
     def best_network(self) -> UNet:
-        """Return the best weights as a network on the CPU, in evaluation mode."""
+        """Return the best weights as a network on the CPU, in evaluation mode; with a base, blended with its own."""
+        return self._blended(self.state.best or self.trainer.weights(), self.share)
+
+    @cached_property
+    def share(self) -> float:
+        """Share of the way from the base to what was learned that the model goes; asked for when the training has ended."""
+        usual = self._usual_share()
+        if self.settings.blend or usual == 1:
+            return usual
+        learned = self.state.best or self.trainer.weights()
+        if sum(map(count_nuclei, self.windows)) >= FEW:
+            return choose_share(lambda share: self._measure_network(self.windows, self._blended(learned, share)).quality[0])
+        painted = cut_windows(self.parts.training, self.settings.patch, self.settings.seed)
+        return least_share(lambda share: _overlap(self._measure_network(painted, self._blended(learned, share))))
+
+    def _usual_share(self) -> float:
+        return 1.0 if not self.measured else self.settings.blend or HALF_WAY
+
+    def _blended(self, learned: Mapping[str, Tensor], share: float) -> UNet:
         network = copy.deepcopy(self.trainer.start.network).cpu().eval()
-        network.load_state_dict(self.state.best or self.trainer.weights())
+        network.load_state_dict(blend(network.state_dict(), learned, share))
         return network
 
     def _resumed(self, state: RunState) -> RunState:
@@ -188,8 +212,8 @@ class Run:
 
     def _look(self, row: dict[str, float]) -> None:
         """Measure the average on what is kept out, and keep it if it is the best."""
-        figures = measure(self.windows, self.trainer.look, self.trainer.start.defaults)
-        row |= {"validation_loss": figures.loss, "ap": figures.scores.mean_ap()}
+        figures = self._measure(self.windows, self.trainer.look)
+        row |= {"validation_loss": figures.loss, **figures.metrics}
         self.state.offer(figures.quality, self.trainer.weights())
 
     def _save(self) -> None:
@@ -197,15 +221,23 @@ class Run:
             self.state.save(self.folder, self.trainer.state())
             self.saved = self.state.step
 
-    def _measure_base(self, windows: Sequence[Sample]) -> Figures | None:
+    def _measure(self, windows: Sequence[Sample], look: Look) -> Figures | ClassFigures:
+        if self.trainer.network.settings.is_semantic:
+            return measure_classes(windows, look, self.trainer.network.settings.classes)
+        return measure(windows, look, self.trainer.start.defaults)
+
+    def _measure_base(self, windows: Sequence[Sample]) -> Figures | ClassFigures | None:
         if not self.measured:
             return None
         base = self.trainer.base()
-        return measure(windows, lambda window: self.trainer.look(window, base), self.trainer.start.defaults)
+        return self._measure(windows, lambda window: self.trainer.look(window, base))
 
-    def _measure_best(self, windows: Sequence[Sample]) -> Figures:
-        best = self.best_network().to(self.trainer.device)
-        return measure(windows, lambda window: self.trainer.look(window, best), self.trainer.start.defaults)
+    def _measure_best(self, windows: Sequence[Sample]) -> Figures | ClassFigures:
+        return self._measure_network(windows, self.best_network())
+
+    def _measure_network(self, windows: Sequence[Sample], network: UNet) -> Figures | ClassFigures:
+        network = network.to(self.trainer.device)
+        return self._measure(windows, lambda window: self.trainer.look(window, network))
 
     def _picture(self, wanted: Preview | None) -> tuple[npt.NDArray[np.int32] | None, str]:
         """Segment the plane of a preview with the average by now: labels, or why there are none."""
@@ -218,8 +250,16 @@ class Run:
 
     def _segmented(self, wanted: Preview) -> npt.NDArray[np.int32]:
         start = self.trainer.start
-        model = Model(copy.deepcopy(self.trainer.average).cpu(), start.card, start.defaults)
-        labels = segment(wanted.image, model, self.trainer.device, settings=wanted.settings)
+        model = Model(self._blended(self.trainer.weights(), self._usual_share()), start.card, start.defaults)
+        settings = wanted.settings
+        if self.settings.classes and settings.polarity != start.defaults.polarity:
+            settings = start.defaults  # classes were learned with one polarity
+        labels = segment(wanted.image, model, self.trainer.device, settings=settings)
         if labels.ndim != 2:
             raise InputError(f"The preview has shape {labels.shape}; it must be one plane.")
         return labels
+
+
+def _overlap(figures: Figures | ClassFigures) -> float:
+    """Return how well what is annotated is found, 0 to 1."""
+    return figures.iou if isinstance(figures, Figures) else figures.quality[0]

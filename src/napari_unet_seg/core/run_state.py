@@ -11,9 +11,7 @@ import copy
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,15 +22,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.core.checkpoint import Model
 from napari_unet_seg.core.optimizer import schedule
+from napari_unet_seg.core.run_files import STATE
 from napari_unet_seg.errors import ModelError, SettingsError, WriteError
 from napari_unet_seg.settings import TrainSettings
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.annotations import Annotation
 
-STATE = "state.safetensors"
 SAVE_EVERY = 100
 """Steps between two writings of the state."""
 _FORMAT = 1
@@ -244,15 +243,10 @@ def open_folder(folder: Path) -> None:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, {_KEY: json.dumps(described)})
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # or a power cut could leave an empty file of the right name
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, {_KEY: json.dumps(described)})
+    except SafetensorError as error:
         raise _unwritten(path.parent, error) from error
 
 

@@ -105,9 +105,11 @@ class _Anchors:
     """Centres of nuclei and points of ground, on which the patches of planes with little known are centred."""
 
     def __init__(self, samples: Sequence[Sample], device: str) -> None:
+        """Find them, and put them on the device."""
         found = [_anchors(sample) for sample in samples]
         self.sparse = torch.tensor([points is not None for points in found], device=device)
-        lists = [kind if points is not None else torch.zeros(1, 2) for points in found for kind in (points or (None, None))]
+        nowhere = (torch.zeros(1, 2), torch.zeros(1, 2))
+        lists = [kind for points in found for kind in points or nowhere]
         counts = torch.tensor([len(points) for points in lists])
         self.points = torch.cat(lists).to(device)
         self.counts = counts.view(-1, 2).to(device)  # (planes, 2): nuclei, ground
@@ -148,7 +150,7 @@ def _matrices(exact: Tensor, draws: Draws) -> Tensor:
     angle = draws.uniform(len(exact), high=2 * math.pi)
     angle = torch.where(exact, (angle / (math.pi / 2)).floor() * (math.pi / 2), angle)
     turn = torch.stack((angle.cos(), -angle.sin(), angle.sin(), angle.cos()), dim=1).view(-1, 2, 2)
-    flip = torch.where(draws.uniform(len(exact)) < 0.5, -1.0, 1.0)
+    flip = torch.where(draws.uniform(len(exact), low=-1) < 0, -1.0, 1.0)
     shear = draws.uniform(len(exact), low=-SHEAR, high=SHEAR) * ~exact
     bend = torch.stack((flip, shear, torch.zeros_like(flip), torch.ones_like(flip)), dim=1).view(-1, 2, 2)
     matrices = turn @ bend

@@ -130,14 +130,14 @@ class ScaledPlane:
         ndarray of float16, shape (C, *part.shape)
         """
 
-        def read(box: Box) -> npt.NDArray[Any]:
+        def _read(box: Box) -> npt.NDArray[Any]:
             y, x = (slice(side.start - start.start, side.stop - start.start) for side, start in zip(box, origin, strict=True))
             return maps[:, y, x]
 
         back = self._back(part)
         if back == 1 and all(side.stop <= size for side, size in zip(part.box, self.shape, strict=True)):
-            return read(part.box)
-        return resample(lambda box: read(box).astype(np.float32), self.shape, back, part.box).astype(np.float16)
+            return _read(part.box)
+        return resample(lambda box: _read(box).astype(np.float32), self.shape, back, part.box).astype(np.float16)
 
     def _back(self, part: Part) -> Fraction:
         return 1 / (self.ratio * part.step)

@@ -14,13 +14,14 @@ from napari_unet_seg import __version__
 from napari_unet_seg.core.assembly import Assembly
 from napari_unet_seg.core.axes import Layout, as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
+from napari_unet_seg.core.class_work import iter_class_work
 from napari_unet_seg.core.grid import Grid, choose_grid
 from napari_unet_seg.core.plane import iter_plane
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
 from napari_unet_seg.core.pyramid import levels_of, take_plane
 from napari_unet_seg.core.score import CARD_KEY, knots_of
 from napari_unet_seg.core.segmentation import Segmentation
-from napari_unet_seg.errors import ModelError
+from napari_unet_seg.core.stack import assemble, check_stack, plane_settings
 from napari_unet_seg.progress import Progress, Steps, drain, relay
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def segment(
     Returns
     -------
     ndarray of int32, shape (..., Y, X)
-        The image's axes less the channel; 0 is background, each nucleus has its own number.
+        The image's axes less the channel; 0 is background, each nucleus has its own number. Of a model that tells classes apart, the
+        numbers are those of the classes.
 
     Raises
     ------
@@ -84,13 +86,15 @@ def segment(
 
 def iter_segment(
     image: Any,
-    model: str | Model = "nuclei",
+    model: str | Model | Predictor = "nuclei",
     device: str = "auto",
     axes: str | None = None,
     channel: int | None = None,
     settings: SegmentSettings | None = None,
 ) -> Steps[Segmentation]:
     """Find the nuclei of an image step by step; parameters and errors as in `segment`.
+
+    For many images, `model` may be a `Predictor`, whose network is on its device already; `device` is then ignored.
 
     Yields
     ------
@@ -118,37 +122,39 @@ class Work:
         The model on its device, with the settings.
     grid : Grid
         The pixels of the labels.
+    settings : SegmentSettings
+        Those of the whole; the predictor has those of a plane.
     """
 
     levels: tuple[Any, ...]
     layout: Layout
     predictor: Predictor
     grid: Grid
+    settings: SegmentSettings
 
 
 def prepare(
     image: Any,
-    model: str | Model = "nuclei",
+    model: str | Model | Predictor = "nuclei",
     device: str = "auto",
     axes: str | None = None,
     channel: int | None = None,
     settings: SegmentSettings | None = None,
 ) -> Work:
-    """Look at what is to be segmented without reading its pixels; parameters and errors as in `segment`.
+    """Look at what is to be segmented without reading its pixels; parameters and errors as in `iter_segment`.
 
     Returns
     -------
     Work
     """
     layout = resolve_axes(as_array(image), axes, channel)
-    predictor = Predictor(load_model(model), device, settings)
-    if not predictor.model.settings.distance:
-        raise ModelError(f"The model {predictor.model.name!r} predicts classes without a distance map; use `predict` with it.")
+    predictor = model.with_settings(settings) if isinstance(model, Predictor) else Predictor(load_model(model), device, settings)
     levels = levels_of(image, layout)
     if predictor.settings.stack == "maximum":
         layout = layout.projected()
     first = take_plane(levels, layout, next(layout.indices()))
-    return Work(levels, layout, predictor, choose_grid(first.nearest(predictor.factor), first.shape, predictor.settings))
+    settings, predictor.settings = predictor.settings, plane_settings(predictor.settings)
+    return Work(levels, layout, predictor, choose_grid(first.nearest(predictor.factor), first.shape, settings), settings)
 
 
 def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
@@ -167,15 +173,18 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     Segmentation
     """
     layout, predictor, grid = work.layout, work.predictor, work.grid
+    if not predictor.model.settings.distance:
+        return (yield from iter_class_work(work))
     found = Assembly(layout.labels_axes, (*layout.labels_shape[:-2], *grid.shape))
     class_map = np.zeros(found.labels.shape, np.uint8)
     if grid.notice:
         yield Progress(STAGE, 0, 0, notice=grid.notice)
+    yield from check_stack(layout.labels_axes, work.settings)
     limits: list[Limits] = []
     diameters: list[float] = []
     for number, index in enumerate(layout.indices()):
         steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, told=any(diameters))
-        plane = yield from relay(steps, partial(_over_planes, number=number, planes=layout.plane_count))
+        plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count))
         found.add(index, plane.labels, plane.table)
         class_map[index] = plane.classes
         if keep is not None and plane.maps is not None:
@@ -183,25 +192,28 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
         limits.append(plane.limits)
         diameters.append(plane.diameter)
         del plane  # and with it the maps, while the network makes the next ones
-    if notice := _blank_notice(limits):
+    if notice := blank_notice(limits):
         yield Progress(STAGE, 0, 0, notice=notice)
-    provenance = _provenance(work, limits, diameters)
-    return Segmentation(found.labels, found.table(), provenance, class_map, None if grid.is_full else grid)
+    provenance = provenance_of(work, limits, diameters)
+    settings = replace(work.settings, spacing=work.settings.spacing / grid.step)
+    labels, table = assemble(found.labels, found.table(), layout.labels_axes, settings)
+    return Segmentation(labels, table, provenance, class_map, None if grid.is_full else grid)
 
 
-def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
+def over_planes(progress: Progress, number: int, planes: int) -> Progress:
     """Count the tiles of one plane over all planes."""
     return replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
-def _blank_notice(limits: list[Limits]) -> str:
+def blank_notice(limits: list[Limits]) -> str:
     """Say how many planes were taken for blank, since it is hard to tell from outside why nothing is found."""
     blank = sum(not plane.high > plane.low for plane in limits)
     where = "this image" if len(limits) == 1 else f"{blank} of {len(limits)} planes"
     return f"Nothing stands out in {where} but even ground, noise or haze; to search all the same, set the limits by hand." if blank else ""
 
 
-def _provenance(work: Work, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:
+def provenance_of(work: Work, limits: list[Limits], diameters: list[float]) -> dict[str, Any]:
+    """Say what made labels: version, model, settings, and the limits and diameter of each plane; without a time stamp."""
     layout, predictor = work.layout, work.predictor
     knots = knots_of(predictor.model.card)
     return {
@@ -212,7 +224,7 @@ def _provenance(work: Work, limits: list[Limits], diameters: list[float]) -> dic
         "precision": str(predictor.dtype).removeprefix("torch."),
         "axes": layout.axes,
         "channel": layout.channel if "C" in layout.axes else None,
-        "settings": predictor.settings.to_dict(),
+        "settings": work.settings.to_dict(),
         "limits": [plane.to_dict() for plane in limits],
         "diameters": [round(diameter, 2) for diameter in diameters],
         "score": "calibrated" if knots else "uncalibrated",

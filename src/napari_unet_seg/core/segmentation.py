@@ -14,6 +14,9 @@ from napari_unet_seg.core.grid import Grid, enlarged, in_full_pixels
 if TYPE_CHECKING:
     import pandas as pd
 
+CLASSES_KEY = "classes"
+"""In the provenance of a class map: the names of the classes 0, 1, ...; not there when labels are nuclei."""
+
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -38,6 +41,11 @@ class Segmentation:
     provenance: Mapping[str, Any]
     classes: npt.NDArray[np.uint8]
     grid: Grid | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes when the labels are a class map; empty when they are nuclei."""
+        return tuple(self.provenance.get(CLASSES_KEY, ()))
 
     @property
     def count(self) -> int:
@@ -66,3 +74,20 @@ class Segmentation:
         labels, class_map = (enlarged(array, self.grid, shape[-2:]) for array in (self.labels, self.classes))
         provenance = {name: value for name, value in self.provenance.items() if name != "grid"}
         return Segmentation(labels, in_full_pixels(self.features, self.grid), provenance, class_map)
+
+
+def class_shares(table: pd.DataFrame) -> dict[str, float]:
+    """Return how much of a class map each class takes, besides the background.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of a class map, one row a class and plane.
+
+    Returns
+    -------
+    dict of str to float
+        Share of what is of any class, 0 to 1, in the order of the classes' numbers.
+    """
+    areas = table.sort_values("label").groupby("class", sort=False)["area"].sum()
+    return {str(name): float(area / areas.sum()) for name, area in areas.items()}

@@ -71,7 +71,8 @@ def split(samples: Sequence[Sample], settings: TrainSettings) -> Split:
     if settings.validation == 0:
         return Split(list(samples), [], "All of it teaches, as was asked for.")
     if total < FEW:
-        return Split(list(samples), [], f"Fewer than {FEW} nuclei: all of them teach.")
+        sentence = "Too little is annotated to keep a part out" if settings.classes else f"Fewer than {FEW} nuclei"
+        return Split(list(samples), [], f"{sentence}: all of {'it teaches' if settings.classes else 'them teach'}.")
     wanted = max(settings.validation * total, LEAST)
     groups = _groups(samples)
     kept = _whole_groups(groups, wanted, total, settings.seed)

@@ -14,27 +14,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from napari_unet_seg.core.annotations import Annotation, summary
 from napari_unet_seg.core.checkpoint import Model, load_model
+from napari_unet_seg.core.class_samples import common_polarity, prepare_classes
+from napari_unet_seg.core.classes import class_summary
 from napari_unet_seg.core.data import Sample, annotated, prepare
 from napari_unet_seg.core.device import compute_errors
 from napari_unet_seg.core.report import make_report
 from napari_unet_seg.core.run import Run
 from napari_unet_seg.core.run_state import RunState, hash_data
 from napari_unet_seg.core.scale import estimate_diameter
-from napari_unet_seg.core.unet import UNet
+from napari_unet_seg.core.start import Base, knows_what_is_taught, start_from
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, drain
 from napari_unet_seg.settings import NetworkSettings, TrainSettings
-
-Base = str | os.PathLike[str] | Model | NetworkSettings | None
-"""Where training starts: a model, by name, path or itself; or from nothing, with a network of this or of the usual shape."""
 
 
 def train(
@@ -70,7 +69,7 @@ def iter_train(
     base : str, path, Model, NetworkSettings or None
         The model to start from; a shape, or None for the usual one, starts from random weights.
     settings : TrainSettings, optional
-        Length, augmentation, seed.
+        Length, augmentation, seed; with `classes`, labels are numbers of classes of pixels and the model gives class maps.
     run : path-like, optional
         Folder of the state, to go on later (see above).
 
@@ -78,7 +77,7 @@ def iter_train(
     ------
     Progress
         "Preparing" each plane; "Training" each step, with ``loss``, its terms, ``rate``, ``seconds``, after a look ``validation_loss`` and
-        ``ap`` (mean, IoU 0.5 to 0.9); "Checking" few nuclei. `Command.STOP` sent back returns the best so far, `Preview` shows it.
+        ``ap`` (mean, IoU 0.5 to 0.9) or ``mean_dice``; "Checking" few nuclei. `Command.STOP` returns the best so far, `Preview` shows it.
 
     Returns
     -------
@@ -91,15 +90,25 @@ def iter_train(
         If nothing is annotated, images and labels do not fit together, `run` holds another training or cannot be written, or torch fails.
     """
     annotations = _annotations(images, labels, known)
-    known_base = base is not None and not isinstance(base, NetworkSettings)
-    settings = (settings or TrainSettings()).for_base(known_base)
-    start = _start(base, settings.seed)
-    samples = yield from _iter_prepare(images, annotations)
+    origin = None if base is None or isinstance(base, NetworkSettings) else load_model(base)
+    settings, start = _begin(base, settings or TrainSettings(), images, annotations)
+    found = class_summary(annotations, settings.classes) if settings.classes else summary(annotations)
+    samples = yield from _iter_prepare(images, annotations, settings.classes, start.defaults.polarity)
     state, folder = RunState(settings, hash_data(images, annotations), start.sha256), None if run is None else Path(run)
-    work = Run(samples, start, state, folder, measured=known_base)
+    work = Run(samples, start, state, folder, measured=knows_what_is_taught(base, settings.classes))
     yield from work.iter_steps()
-    report = make_report(summary(annotations), (yield from work.iter_outcome()), work.state, work.ended)
-    return _model(work, _facts(annotations, start if known_base else None) | {"report": report})
+    report = make_report(found, (yield from work.iter_outcome()), work.state, work.ended)
+    return _model(work, _facts(annotations, origin, settings) | {"report": report})
+
+
+def _begin(base: Base, settings: TrainSettings, images: Sequence[Any], annotations: Sequence[Annotation]) -> tuple[TrainSettings, Model]:
+    """Decide what is automatic, and where to start; of classes also which polarity all planes have."""
+    from_nothing = base is None or isinstance(base, NetworkSettings)
+    settings = settings.for_base(not from_nothing, new_head=not knows_what_is_taught(base, settings.classes))
+    start = start_from(base, settings.seed, settings.classes)
+    if settings.classes and start.defaults.polarity == "auto":
+        start = replace(start, defaults=replace(start.defaults, polarity=common_polarity(images, annotations)))
+    return settings, start
 
 
 def _annotations(images: Sequence[Any], labels: Sequence[Any], known: Sequence[Any] | None) -> list[Annotation]:
@@ -112,34 +121,29 @@ def _annotations(images: Sequence[Any], labels: Sequence[Any], known: Sequence[A
     return found
 
 
-def _iter_prepare(images: Sequence[Any], annotations: Sequence[Annotation]) -> Steps[list[Sample]]:
+def _iter_prepare(images: Sequence[Any], annotations: Sequence[Annotation], classes: Sequence[str], polarity: str) -> Steps[list[Sample]]:
     """Prepare the planes on which something is known."""
     samples = []
     for done, (image, annotation) in enumerate(zip(images, annotations, strict=True), start=1):
         if annotation.known.any():
             with compute_errors("Preparing the images"):
-                samples.append(prepare(image, annotation))
+                samples.append(prepare_classes(image, annotation, classes, polarity) if classes else prepare(image, annotation))
         yield Progress("Preparing", done, len(annotations))
     return samples
 
 
-def _start(base: Base, seed: int) -> Model:
-    if base is not None and not isinstance(base, NetworkSettings):
-        return load_model(base)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Model(UNet(base or NetworkSettings()).eval())
-
-
-def _facts(annotations: Sequence[Annotation], base: Model | None) -> dict[str, Any]:
+def _facts(annotations: Sequence[Annotation], base: Model | None, settings: TrainSettings) -> dict[str, Any]:
     """Say what a model learned from; nothing of its base's card, whose figures are not the new model's."""
+    origin = {} if base is None else {"base": base.name, "base_sha256": base.sha256}
+    if settings.classes:
+        return {"images": len(annotations), **origin}
     diameters = [diameter for diameter in _diameters(annotations) if diameter]
     diameter = round(float(np.median(diameters)), 1) if diameters else 0.0
     facts = {"images": len(annotations), "diameter": diameter}
     if base is None:
         return facts
     # It still knows nuclei of its base's size: a smaller diameter would let images of these be reduced to the size of those painted.
-    return facts | {"diameter": max(diameter, float(base.card.get("diameter", 0))), "base": base.name, "base_sha256": base.sha256}
+    return facts | {"diameter": max(diameter, float(base.card.get("diameter", 0))), **origin}
 
 
 def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:
@@ -149,5 +153,6 @@ def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:
 
 def _model(work: Run, facts: dict[str, Any]) -> Model:
     """Return the best weights as a model on the CPU."""
-    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step}
+    share = {"share": work.share} if work.measured else {}  # of the way from the base
+    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step, **share}
     return Model(work.best_network(), card, work.trainer.start.defaults)

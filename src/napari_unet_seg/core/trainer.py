@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from napari_unet_seg.core.data import Batch, Sample, whole_patch
 from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
+from napari_unet_seg.core.discriminator import Adversary
+from napari_unet_seg.core.helper import LONGEST_GRADIENT, Helper, under
 from napari_unet_seg.core.losses import loss_terms
 from napari_unet_seg.core.optimizer import AdamW
 from napari_unet_seg.core.sampler import PatchSampler
+from napari_unet_seg.core.supervision import Supervision
 from napari_unet_seg.core.unet import UNet, activate
 from napari_unet_seg.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.checkpoint import Model
     from napari_unet_seg.settings import TrainSettings
-
-LONGEST_GRADIENT = 5.0
-"""Norm to which gradients are cut."""
 
 
 class Trainer:
@@ -47,7 +47,7 @@ class Trainer:
         self.device = choose_device(settings.device).name
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=_uses_bfloat16(self.device, settings.precision))
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.sampler = PatchSampler(samples, settings, self.generator)
+        self.sampler = PatchSampler(samples, settings, self.generator, self.device)
         with compute_errors("Starting the training"):
             self.network = copy.deepcopy(start.network).to(self.device).train()
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
@@ -55,6 +55,7 @@ class Trainer:
         if settings.freeze:
             _freeze_statistics(self.network)
         self.optimizer = AdamW(self.network.parameters(), settings.weight_decay)
+        self.helpers = _helpers(start, settings, self.device)
 
     def step(self, rate: float) -> tuple[dict[str, float], str]:
         """Do one step, with fewer patches when memory runs out.
@@ -104,14 +105,14 @@ class Trainer:
         -------
         float
         ndarray of float16, shape (C, Y, X), or None
-            None when the network predicts no distance, from which nuclei could be told apart.
+            None when the network tells nuclei from ground, but predicts no distance, by which they could be told apart.
         """
         network = self.average if network is None else network
         with compute_errors("Validating"), torch.inference_mode():
             batch = whole_patch(window, self.settings).to(self.device)
             logits = self._logits(network, batch)
             loss = sum(float(term) for term in loss_terms(logits, batch, network.settings, self.settings).values())
-            if not network.settings.distance:
+            if not (network.settings.distance or network.settings.is_semantic):
                 return loss, None
             maps = activate(logits, network.settings)[0].half().cpu().numpy()
         height, width = window.labels.shape
@@ -132,45 +133,68 @@ class Trainer:
         networks = {"network": self.network, "average": self.average}
         state = {f"{kind}.{name}": tensor for kind, network in networks.items() for name, tensor in network.state_dict().items()}
         state |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        state |= {f"{kind}.{name}": tensor for kind, helper in self.helpers.items() for name, tensor in helper.state().items()}
         return state | {"generator": self.generator.get_state()}
 
     def load(self, state: dict[str, Tensor], steps: int) -> None:
         """Go on from what `state` returned after so many steps."""
         self.generator.set_state(state["generator"])
         for kind, network in (("network", self.network), ("average", self.average)):
-            network.load_state_dict(_under(f"{kind}.", state))  # copies into what is there, and so keeps its layout in memory
-        self.optimizer.load(_under("optimizer.", state), steps)
+            network.load_state_dict(under(f"{kind}.", state))  # copies into what is there, and so keeps its layout in memory
+        self.optimizer.load(under("optimizer.", state), steps)
+        for kind, helper in self.helpers.items():
+            helper.load(under(f"{kind}.", state), steps)
 
     def _step(self, rate: float) -> dict[str, float]:
         batch = self.sampler.batch(self.batch).to(self.device)
-        terms = loss_terms(self._logits(self.network, batch), batch, self.network.settings, self.settings)
+        levels: list[Tensor] = []
+        logits = self._logits(self.network, batch, levels if self.helpers else None)
+        terms = loss_terms(logits, batch, self.network.settings, self.settings)
+        with self.autocast:
+            terms |= {name: helper.term(batch, logits, levels) for name, helper in self.helpers.items()}
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
         self.optimizer.step(rate)
+        for helper in self.helpers.values():
+            helper.learn(rate)
         self._update_average()
         return {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
 
-    def _logits(self, network: UNet, batch: Batch) -> Tensor:
+    def _logits(self, network: UNet, batch: Batch, levels: list[Tensor] | None = None) -> Tensor:
         with self.autocast:
-            logits: Tensor = network(batch.image.contiguous(memory_format=torch.channels_last))
+            logits: Tensor = network(batch.image.contiguous(memory_format=torch.channels_last), levels)
         return logits
 
     def _update_average(self) -> None:
         steps = self.optimizer.steps
         decay = min(self.settings.average, steps / (steps + 10))  # a long memory must not keep the first, random weights
-        state = self.network.state_dict()
+        state, average = self.network.state_dict(), self.average.state_dict()
+        numbers = [name for name, averaged in average.items() if averaged.is_floating_point()]
         with torch.no_grad():
-            for name, averaged in self.average.state_dict().items():
-                averaged.lerp_(state[name], 1 - decay) if averaged.is_floating_point() else averaged.copy_(state[name])
+            torch._foreach_lerp_([average[name] for name in numbers], [state[name] for name in numbers], 1 - decay)
+            for name in average.keys() - numbers:
+                average[name].copy_(state[name])
 
     def _halve(self) -> str:
         old, self.batch = self.batch, self.batch // 2
         self.optimizer.clear()
+        for helper in self.helpers.values():
+            helper.clear()
         if self.device == "cuda":
             torch.cuda.empty_cache()
         return f"Memory ran out: going on with {self.batch} patches a step instead of {old}."
+
+
+def _helpers(start: Model, settings: TrainSettings, device: str) -> dict[str, Helper]:
+    """Make what takes part in the training, named as its term of the loss."""
+    made: dict[str, Helper] = {}
+    if settings.supervision:
+        made["supervision"] = Supervision(start.settings, settings, device)
+    if settings.adversarial:
+        made["adversarial"] = Adversary(start.settings, settings, device)
+    return made
 
 
 def _freeze_statistics(network: UNet) -> None:
@@ -184,7 +208,3 @@ def _uses_bfloat16(device: str, precision: str) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     return choose_dtype(device) == torch.bfloat16
-
-
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -1,13 +1,15 @@
 """The U-Net: encoder, bottleneck, decoder and skips, to be read top to bottom.
 
 Method: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015, with padded
-convolutions and BatchNorm. In the shape comments B is the batch, C the features, Y and X the pixels; F is the width of the first level.
+convolutions and BatchNorm. Variants: residual blocks (Zhang, Liu and Wang, "Road Extraction by Deep Residual U-Net", 2018) and attention
+gates on the skips (Oktay et al., "Attention U-Net", MIDL 2018). Each sees as far as the plain network: shortcuts and gates look at one
+pixel. In the shape comments B is the batch, C the features, Y and X the pixels; F is the width of the first level.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,18 +28,19 @@ BLOCK_REACH = 2
 
 
 class Convolution(nn.Module):
-    """A 3 x 3 convolution, a normalisation and a rectifier."""
+    """A convolution and a normalisation, of the same extent."""
 
-    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
-        """Build the layer for `inputs` and `outputs` features."""
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings, size: int = 3) -> None:
+        """Build the layer for `inputs` and `outputs` features; `size` is the edge of what it looks at, 3 or 1 pixels."""
         super().__init__()
         normed = settings.norm == "batch"
-        self.conv: nn.Module = _CONVOLUTION[settings.spatial_dims](inputs, outputs, 3, padding=1, bias=not normed)
+        self.conv: nn.Module = _CONVOLUTION[settings.spatial_dims](inputs, outputs, size, padding=size // 2, bias=not normed)
         self.norm: nn.Module = _NORM[settings.spatial_dims](outputs) if normed else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features of the same extent."""
-        return torch.relu_(self.norm(self.conv(x)))
+        """Return features, not rectified."""
+        normed: Tensor = self.norm(self.conv(x))
+        return normed
 
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same result with one pass over the pixels less."""
@@ -47,11 +50,47 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Sequential):
-    """Two convolutions: the unit of every level."""
+    """Two rectified convolutions: the unit of every level."""
 
     def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
         """Build the block for `inputs` and `outputs` features."""
         super().__init__(Convolution(inputs, outputs, settings), Convolution(outputs, outputs, settings))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
+        """Return features of the same extent."""
+        return torch.relu_(self[1](torch.relu_(self[0](x))))
+
+
+class ResidualBlock(Block):
+    """The same, of which the second convolution only learns what is to be added to the input."""
+
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
+        """Build the block for `inputs` and `outputs` features; a 1 x 1 convolution brings the input to as many as the output has."""
+        super().__init__(inputs, outputs, settings)
+        self.add_module("shortcut", Convolution(inputs, outputs, settings, size=1))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
+        """Return features of the same extent."""
+        return torch.relu_(self[1](torch.relu_(self[0](x))) + self[2](x))
+
+
+_BLOCK: dict[str, type[Block]] = {"plain": Block, "residual": ResidualBlock}
+
+
+class AttentionGate(nn.Module):
+    """Weighs each pixel of a skip by what the decoder knows there; pixel by pixel, so that tiles change nothing."""
+
+    def __init__(self, features: int, settings: NetworkSettings) -> None:
+        """Build the gate for a skip, and a decoder's signal at the same extent, of so many features each."""
+        super().__init__()
+        self.skip = Convolution(features, features // 2, settings, size=1)
+        self.signal = Convolution(features, features // 2, settings, size=1)
+        self.weigh = Convolution(features // 2, 1, settings, size=1)
+
+    def forward(self, skip: Tensor, signal: Tensor) -> Tensor:  # (B, C, Y, X) twice
+        """Return the skip, (B, C, Y, X), each pixel times a weight from 0 to 1."""
+        weights = torch.sigmoid(self.weigh(torch.relu_(self.skip(skip) + self.signal(signal))))  # (B, 1, Y, X)
+        return skip * weights
 
 
 class UNet(nn.Module):
@@ -60,30 +99,33 @@ class UNet(nn.Module):
     Parameters
     ----------
     settings : NetworkSettings
-        Width, depth and the maps to predict.
+        Width, depth, kind of block, attention and the maps to predict.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:
         """Build the network with random weights."""
         super().__init__()
         self.settings = settings
-        dims = settings.spatial_dims
+        dims, block = settings.spatial_dims, _BLOCK[settings.block]
         widths = [settings.width * 2**level for level in range(settings.depth + 1)]  # F, 2F, 4F, ...
         inputs = [settings.in_channels, *widths]
-        self.encoder = nn.ModuleList(Block(inputs[i], widths[i], settings) for i in range(settings.depth))
+        self.encoder = nn.ModuleList(block(inputs[i], widths[i], settings) for i in range(settings.depth))
         self.pool = _POOLING[dims](2)
-        self.bottleneck = Block(inputs[settings.depth], widths[-1], settings)
+        self.bottleneck = block(inputs[settings.depth], widths[-1], settings)
         self.upsample = nn.ModuleList(_UPSAMPLING[dims](widths[i + 1], widths[i], 2, stride=2) for i in range(settings.depth))
-        self.decoder = nn.ModuleList(Block(2 * widths[i], widths[i], settings) for i in range(settings.depth))
+        self.gates = nn.ModuleList(AttentionGate(widths[i], settings) for i in range(settings.depth) if settings.attention)
+        self.decoder = nn.ModuleList(block(2 * widths[i], widths[i], settings) for i in range(settings.depth))
         self.head = _CONVOLUTION[dims](widths[0], len(settings.maps), 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, levels: list[Tensor] | None = None) -> Tensor:
         """Predict the maps before their activation.
 
         Parameters
         ----------
         x : Tensor, float, shape (B, C, Y, X)
             Normalised image; Y and X are multiples of 2 ** depth.
+        levels : list, optional
+            Is given what the decoder makes at each level, the coarsest first: (B, F * 2**level, Y / 2**level, X / 2**level).
 
         Returns
         -------
@@ -98,10 +140,19 @@ class UNet(nn.Module):
         x = self.bottleneck(x)  # (B, F * 2**depth, Y / 2**depth, X / 2**depth)
         for level in reversed(range(self.settings.depth)):
             x = self.upsample[level](x)  # (B, F * 2**level, Y / 2**level, X / 2**level)
-            x = torch.cat((skips.pop(), x), dim=1)  # (B, 2F * 2**level, ...)
+            skip = self.gates[level](skips.pop(), x) if self.gates else skips.pop()
+            x = torch.cat((skip, x), dim=1)  # (B, 2F * 2**level, ...)
             x = self.decoder[level](x)  # (B, F * 2**level, ...)
-        logits: Tensor = self.head(x)  # (B, maps, Y, X)
-        return logits
+            if levels is not None:
+                levels.append(x)
+        return self._answer(x)  # (B, maps, Y, X)
+
+    def _answer(self, x: Tensor) -> Tensor:
+        """Run the last layer in float32: its answers rounded to 16 bits would differ between devices by more than all layers before."""
+        if not torch.is_autocast_enabled(x.device.type):
+            return cast("Tensor", self.head(x))
+        with torch.autocast(x.device.type, enabled=False):
+            return cast("Tensor", self.head(x.float()))
 
     def fold(self) -> UNet:
         """Fold every normalisation into its convolution, for inference; the network must be in evaluation mode."""
@@ -137,7 +188,7 @@ def receptive_radius(settings: NetworkSettings) -> int:
     Parameters
     ----------
     settings : NetworkSettings
-        Only the depth matters.
+        Only the depth matters: shortcuts and gates look at one pixel.
 
     Returns
     -------
@@ -192,8 +243,8 @@ def _layers(network: UNet) -> Iterable[tuple[str, nn.Module]]:
 
 
 def _recorder(name: str, rows: list[dict[str, Any]]) -> Any:
-    def record(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def _record(module: nn.Module, inputs: Any, output: Tensor) -> None:
         count = sum(parameter.numel() for parameter in module.parameters())
         rows.append({"name": name, "kind": type(module).__name__, "shape": tuple(output.shape[1:]), "parameters": count})
 
-    return record
+    return _record

@@ -78,6 +78,11 @@ class Figures:
         """What makes weights the best: mean AP of the labels first, then the loss."""
         return round(self.scores.mean_ap(), 4), -self.loss
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What a look adds to the history: ``ap``, the mean AP."""
+        return {"ap": self.scores.mean_ap()}
+
     def to_dict(self) -> dict[str, float]:
         """Return the figures rounded, as a card holds them."""
         figures = {"ap50": self.scores.ap(HALF), "mean_ap": self.scores.mean_ap(), "recall": self.scores.recall(HALF), "iou": self.iou}

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 from napari_unet_seg.gui.editors import Number
 
 PIXELS, MICROMETRES = "px²", "µm²"
-_UNIT_WIDTH = 46
+_UNIT_WIDTH = 40
 _DIGITS = 3
 """Significant digits of an area that was given in the other unit."""
 _TIP = "Areas are shown and typed in {}; click for {}."

@@ -253,19 +253,23 @@ class _Gradient(QWidget):
     """A bar of all colours."""
 
     def __init__(self, parent: QWidget) -> None:
+        """Start without colours."""
         super().__init__(parent)
         self._colours: npt.NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(10)
 
     def sizeHint(self) -> QSize:  # noqa: N802
+        """Return a size at which it can be read."""
         return QSize(100, 10)
 
     def show_scale(self, scale: Scale) -> None:
+        """Show the colours of a scale."""
         self._colours = scale.colours(np.linspace(scale.low, scale.high, 12))
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw them from left to right."""
         gradient = QLinearGradient(0, 0, self.width(), 0)
         for place, colour in zip(np.linspace(0, 1, len(self._colours)), self._colours, strict=True):
             gradient.setColorAt(float(place), QColor.fromRgbF(*map(float, colour)))

@@ -16,9 +16,10 @@ UNKNOWN = "–"
 """Stands for what was not measured."""
 HIDDEN = ("index",)
 """Columns that repeat another one for napari."""
-SIZES = ("area_um2", "area", "volume")
+SIZES = ("area_um2", "area", "volume_um3", "volume")
 """What stands for the size of a nucleus, the best first."""
 _DIGITS, _TINY = 4, 1e-3
+_PHYSICAL = {"um": "µm", "um2": "µm²", "um3": "µm³"}
 
 _TITLES = {
     "label": ("Nucleus", "", "The number of the nucleus in the labels layer."),
@@ -32,6 +33,11 @@ _TITLES = {
     "touches_border": ("At the edge", "", "Whether the nucleus touches the edge of the image, so that a part of it may be missing."),
     "score": ("Score", "", "How likely the nucleus is right, from 0 to 1 (own models: how sure they are). Look at the low ones first."),
     "ring_area": ("Ring area", "px²", "Number of pixels of the ring; few where nuclei are crowded."),
+    "planes": ("Planes", "", "In how many planes the nucleus shows."),
+    "largest_area": ("Largest outline", "px²", "Number of pixels of the nucleus in the plane in which it has most."),
+    "cut_in_z": ("At the top or bottom", "", "Whether the nucleus shows in the first or last plane, so that a part of it may be missing."),
+    "track": ("Track", "", "The number of the nucleus through all times; daughters have numbers of their own."),
+    "parent": ("Mother", "", "The track of the mother cell; 0 when the nucleus comes from no division that was seen."),
     "plane_z": ("Slice", "", "The slice of the stack, counted from 0."),
     "plane_t": ("Time", "", "The time point, counted from 0."),
 }
@@ -76,10 +82,10 @@ def column_tip(name: str) -> str:
 
 def _describe(name: str) -> tuple[str, str, str]:
     """Return title, unit and explanation."""
-    if name.endswith("_um2") or name.endswith("_um"):
-        base, _, unit = name.rpartition("_")
+    base, _, unit = name.rpartition("_")
+    if base and unit in _PHYSICAL:
         title, _, tip = _describe(base)
-        return title, "µm²" if unit == "um2" else "µm", tip
+        return title, _PHYSICAL[unit], tip
     if name in _TITLES:
         return _TITLES[name]
     if name.startswith("centroid_"):
@@ -107,16 +113,16 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
     """
     names = [str(name) for name in table if name not in HIDDEN]
     size = next((name for name in SIZES if name in names), "")
-    beginnings = ("label", "plane_", size or "area", "mean_", "ratio_", "score")
+    beginnings = ("label", "plane_", "track", "parent", size or "area", "mean_", "ratio_", "score")
 
-    def rank(name: str) -> int:
+    def _rank(name: str) -> int:
         if name == size:
             return beginnings.index(size)
         return next(
             (place for place, beginning in enumerate(beginnings) if name.startswith(beginning) and beginning != size), len(beginnings)
         )
 
-    return sorted(names, key=rank)
+    return sorted(names, key=_rank)
 
 
 def numeric_columns(table: pd.DataFrame) -> list[str]:
@@ -168,6 +174,7 @@ class _Decimals:
     """Writes numbers with a number of decimals."""
 
     def __init__(self, decimals: int) -> None:
+        """Take how many."""
         self._form = f".{decimals}f"
 
     def __call__(self, value: Any) -> str:

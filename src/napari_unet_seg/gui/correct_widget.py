@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout
 
+from napari_unet_seg.core.counting import sizes_of
 from napari_unet_seg.core.edits import Edit
 from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.addition import LOOKING_CLOSER, NOTHING_HERE, Spot, add_from_kept, add_steps, find_spot
@@ -21,6 +22,7 @@ from napari_unet_seg.gui.images_of import image_plane
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.keys import Keys
 from napari_unet_seg.gui.labels_picker import NO_LABELS, LabelsPicker, why_not
+from napari_unet_seg.gui.layers import MOST_DIMENSIONS
 from napari_unet_seg.gui.marks import Marks
 from napari_unet_seg.gui.review import Review
 from napari_unet_seg.gui.status import Message
@@ -112,6 +114,17 @@ class CorrectWidget(Dock):
         super().hideEvent(event)
         self._let_go()
 
+    def _come_to_front(self, front: bool) -> None:
+        """Behind another tab, leave clicks and keys to the canvas; what can be undone stays."""
+        if self.history is None:
+            return
+        if front:
+            self.keys.bind(self.history.layer)
+        else:
+            self.tools.stop()
+            self.keys.release()
+            self.marks.clear()
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a width at which the sentences are short."""
         return QSize(_USUAL_WIDTH, super().sizeHint().height())
@@ -165,7 +178,7 @@ class CorrectWidget(Dock):
         if history is not None:
             layer, origin = history.layer, origin_of(history.layer)
             measured = history.table is None
-            axes = "" if layer.ndim > 5 else history.axes
+            axes = "" if layer.ndim > MOST_DIMENSIONS else history.axes
             if self.counting.start(census_steps(layer.data, axes, history.micrometres, measured)):
                 self._counted_at = history.edits
             history.keep_clear_of(0 if origin is None else origin.crop.highest)
@@ -201,11 +214,8 @@ class CorrectWidget(Dock):
         """Show the count, and what can be done now."""
         history = self.history
         count = None if history is None else history.count
-        planes = 1
-        if history is not None:
-            for length in history.leading:
-                planes *= length
-        self.count.setText("" if history is None else "…" if count is None else count_words(count, planes))
+        sizes = {} if history is None else sizes_of("" if history.layer.ndim > MOST_DIMENSIONS else history.axes, (*history.leading, 0, 0))
+        self.count.setText("" if history is None else "…" if count is None else count_words(count, sizes))
         self.count.setVisible(history is not None)
         for part in (self.panel, self.review):
             part.setEnabled(history is not None)

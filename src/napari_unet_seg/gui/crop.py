@@ -121,7 +121,7 @@ class Written:
 
 
 def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> Steps[Written]:
-    """Write corrected labels into every level.
+    """Write corrected labels into every level; once begun, nothing ends it between two of them, not even the end of napari.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> 
     Yields
     ------
     Progress
-        After each level.
+        Once, before it writes.
 
     Returns
     -------
@@ -146,16 +146,14 @@ def write_steps(levels: Sequence[Any], crop: Crop, labels: npt.NDArray[Any]) -> 
     WriteError
         If a level cannot be written to.
     """
-    yield Progress(WRITING, 0, len(levels))
+    yield Progress(WRITING, 0, 0)
     largest = levels[0]
     where = (*crop.index, *crop.box)
     try:
         present = np.asarray(largest[where])
         largest[where] = np.where(crop.hidden, present, labels).astype(largest.dtype)
-        yield Progress(WRITING, 1, len(levels))
-        for done, level in enumerate(levels[1:], start=2):
+        for level in levels[1:]:
             _refresh(largest, level, crop)
-            yield Progress(WRITING, done, len(levels))
     except (OSError, ValueError, TypeError, NotImplementedError) as error:
         raise WriteError(f"These labels cannot be written to ({error}); save the corrected part as a file of its own.") from error
     return Written(labels, *corrected_rows(crop, labels, (int(largest.shape[-2]), int(largest.shape[-1]))))

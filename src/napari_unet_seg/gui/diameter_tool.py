@@ -27,7 +27,7 @@ CIRCLE = "diameter of the nuclei"
 """Name of the layer that shows it."""
 PIXELS, MICROMETRES = "px", "µm"
 ESTIMATING = "Looking at the nuclei in view …"
-_UNIT_WIDTH = 46
+_UNIT_WIDTH = 40
 _YELLOW = "#ffd400"
 _SHOW_TIP = "Show a circle of this diameter in the middle of the view, to compare it with the nuclei."
 _NO_DIAMETER_TIP = "Type a diameter, or estimate it, to see it as a circle on the image."
@@ -113,6 +113,8 @@ class DiameterTool(QObject):
         self.micrometres.setSpecialValueText(editor.specialValueText())  # type: ignore[attr-defined]
         self.micrometres.setAccessibleName("Diameter in micrometres")
         self.micrometres.setToolTip(editor.toolTip())
+        for number in (editor, self.micrometres):
+            number.setProperty("kind", "narrow")  # so that "automatic" can be read beside a scroll bar
         self.unit.setFixedWidth(_UNIT_WIDTH)
         self.unit.setProperty("kind", "unit")
         self.unit.setAccessibleName("Diameter, unit")

@@ -27,9 +27,10 @@ _USUAL_WIDTH, _LEAST_WIDTH = 320, 100
 if TYPE_CHECKING:
     from qtpy.QtGui import QFocusEvent, QPaintEvent, QResizeEvent, QShowEvent, QWheelEvent
 
+    _Widget = QWidget
     _SpinBox = QAbstractSpinBox
 else:  # Qt's own class comes second in those that inherit from both
-    _SpinBox = object
+    _Widget = _SpinBox = object
 
 
 def _shrinkable(editor: QWidget) -> None:
@@ -75,7 +76,18 @@ class Choice(QComboBox):
             event.ignore()
 
 
-class _Calm(_SpinBox):
+class StillUnlessFocused(_Widget):
+    """An editor that the wheel changes only when it has the focus, else the panel is scrolled; named before Qt's own class."""
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Change the number only when it has the focus; else scroll the panel."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        elif event is not None:
+            event.ignore()
+
+
+class _Calm(StillUnlessFocused, _SpinBox):
     """What both kinds of number share."""
 
     def _dress(self) -> None:
@@ -88,13 +100,6 @@ class _Calm(_SpinBox):
         """Select what is there, so that typing replaces it, words such as "automatic" too."""
         super().focusInEvent(event)
         QTimer.singleShot(0, self.selectAll)  # after the click that gave the focus has placed its cursor
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
-        """Change the number only when it has the focus; else scroll the panel."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        elif event is not None:
-            event.ignore()
 
 
 class Whole(_Calm, QSpinBox):

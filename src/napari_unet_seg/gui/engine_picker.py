@@ -13,7 +13,7 @@ from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.gpu_panel import GpuPanel
 from napari_unet_seg.gui.job import Job
-from napari_unet_seg.gui.preferences import read_preferences
+from napari_unet_seg.gui.preferences import Preferences, read_preferences
 from napari_unet_seg.gui.surroundings import Surroundings, look_around
 from napari_unet_seg.settings import DEVICES
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 LOOKING = "Looking for a GPU …"
 ON_THE_CPU = "On the CPU."
 NO_MODEL = "No model is installed; install napari-unet-seg again, which brings one."
+NOT_THERE = "The preferences ask for the model “{}”, which is not there; “{}” is chosen. The list “Model” has the names that can be used."
 _TITLES = {"auto": "Automatic", "cuda": "GPU (CUDA)", "mps": "GPU (Apple Metal)", "cpu": "CPU"}
 _MODEL_TIP = "What finds the nuclei. “nuclei” comes with the plugin: fluorescence, stained tissue and dark nuclei on a bright ground."
+_MANAGE_TIP = "The models as files: what each one is, and import, rename, delete, export."
+_MANAGE_WIDTH = 28
 _WHY_TIP = "Click to see what to install."
 _DEVICE_TIP = "Where to compute. Automatic takes the graphics processor (GPU) if there is one, which is many times faster than the CPU."
 
@@ -52,7 +55,7 @@ class EnginePicker(QObject):
         self._known: Surroundings | None = None
         self.model_box, self.device_box = Choice(parent), Choice(parent)
         self.model_label, self.device_label, self.reason = QLabel("Model", parent), QLabel("Device", parent), Hint(parent)
-        self.why_button = QPushButton("Why no GPU?", parent)
+        self.manage_button, self.why_button = QPushButton("…", parent), QPushButton("Why no GPU?", parent)
         self._dress()
         self._job = Job(self)
         self._job.returned.connect(self._learn)
@@ -60,11 +63,16 @@ class EnginePicker(QObject):
         self._job.finished.connect(self._look_again)
         self.model_box.currentIndexChanged.connect(self._choose_model)
         self.device_box.currentIndexChanged.connect(self._choose_device)
+        self.manage_button.clicked.connect(self._manage)
         self.why_button.clicked.connect(self._explain_gpu)
 
     def add_rows(self, layout: QFormLayout) -> None:
         """Place the rows in a form."""
-        layout.addRow(self.model_label, self.model_box)
+        chosen = QHBoxLayout()
+        chosen.setSpacing(4)
+        chosen.addWidget(self.model_box, 1)
+        chosen.addWidget(self.manage_button)
+        layout.addRow(self.model_label, chosen)
         layout.addRow(self.device_label, self.device_box)
         below = QHBoxLayout()
         below.setSpacing(4)
@@ -106,10 +114,14 @@ class EnginePicker(QObject):
 
     def _dress(self) -> None:
         preferred = read_preferences()
+        self._preferred = preferred.model  # until it was looked whether it is there
         self.model_box.addItem(preferred.model)
         for name in DEVICES:
             self.device_box.addItem(_TITLES[name], name)
         self.device_box.setCurrentIndex(max(0, self.device_box.findData(preferred.device)))
+        self.manage_button.setFixedWidth(_MANAGE_WIDTH)
+        self.manage_button.setToolTip(tooltip(_MANAGE_TIP))
+        self.manage_button.setAccessibleName("Models")
         self.why_button.setProperty("kind", "link")
         self.why_button.hide()
         self.reason.setText(LOOKING)
@@ -121,6 +133,7 @@ class EnginePicker(QObject):
             box.setAccessibleName(label.text())
 
     def _learn(self, known: Surroundings) -> None:
+        preferred, self._preferred = self._preferred, ""
         self._known = known
         chosen = self.model
         self.model_box.blockSignals(True)
@@ -133,7 +146,9 @@ class EnginePicker(QObject):
         self._show_devices(known)
         if not known.models:
             self.failed.emit(ModelError(NO_MODEL))
-        elif known.model == self.model:
+        elif preferred not in ("", Preferences().model, *known.models):
+            self.failed.emit(ModelError(NOT_THERE.format(preferred, self.model)))
+        if known.models and known.model == self.model:
             self.learned.emit(known.defaults)
         self.changed.emit()
 
@@ -161,6 +176,11 @@ class EnginePicker(QObject):
 
     def _explain_gpu(self) -> None:
         GpuPanel(cast("QWidget", self.parent())).show()  # its owner keeps it until it is closed
+
+    def _manage(self) -> None:
+        from napari_unet_seg.gui.models_widget import ModelsWindow  # which tells pickers of changes, and so knows them
+
+        ModelsWindow(cast("QWidget", self.parent()), self.model).show()  # its owner keeps it until it is closed
 
     def _fail(self, error: BaseException) -> None:
         self._looked_into = self.model  # trying again by itself would fail again

@@ -92,4 +92,4 @@ def one_plane(source: Source, steps: Sequence[int], stack: str = "planes") -> So
     place = {axis: (slice(None) if axis in kept else step) for axis, step in zip(source.axes, (*steps, 0), strict=False)}
     taken: list[Any] = [level[tuple(place.get(axis, slice(None)) for axis in source.axes)] for level in levels]
     axes = "".join(axis for axis in source.axes if axis in kept)
-    return replace(source, data=taken if several else taken[0], axes=axes, planes=1)
+    return replace(source, data=taken if several else taken[0], axes=axes, planes=1, sizes={})

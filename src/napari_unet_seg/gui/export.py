@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMessageBox, QPu
 from napari_unet_seg.gui.editors import Hint
 from napari_unet_seg.gui.exporting import FORMATS, NO_CLASSES, file_name, has_classes
 from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.tracks import has_tracks
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -49,7 +50,7 @@ class ExportPanel(QWidget):
             box.setChecked(one.usual)
             box.setToolTip(tooltip(f"{one.tip} Ends with {one.ending}"))
             box.toggled.connect(self._update)
-            grid.addWidget(box, place % 3, place // 3)
+            grid.addWidget(box, place % 4, place // 4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.addLayout(grid)
@@ -79,6 +80,8 @@ class ExportPanel(QWidget):
         tip = next(one.tip for one in FORMATS if one.key == "classes")
         self.boxes["classes"].setEnabled(classes)
         self.boxes["classes"].setToolTip(tooltip(tip if classes else NO_CLASSES))
+        self.boxes["trackmate"].setVisible(layer is not None and has_tracks(layer.features))
+        self.boxes["trackmate"].setEnabled(not self.boxes["trackmate"].isHidden())
         self._update()
 
     def ask(self) -> None:

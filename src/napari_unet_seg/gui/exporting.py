@@ -56,6 +56,7 @@ FORMATS = (
     Format("geojson", "QuPath GeoJSON", ".labels.geojson", "The outlines with their measurements, as detections for QuPath."),
     Format("zarr", "OME-Zarr labels", ".labels.zarr", "A folder in pieces, for very large images and for the cloud."),
     Format("classes", "Class map", ".classes.tif", "0 background, 1 nucleus, 2 outline, as the network saw each pixel."),
+    Format("trackmate", "TrackMate tracks", ".tracks.xml", "Nuclei that were followed through time, for TrackMate in Fiji."),
 )
 
 

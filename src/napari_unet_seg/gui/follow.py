@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,11 @@ class Decoder:
     def decode(self, maps: Maps, settings: SegmentSettings) -> npt.NDArray[np.int32]:
         """Return the labels of a plane; quicker when it is the plane of the last time."""
         from napari_unet_seg.core.instances import Decoding
+        from napari_unet_seg.core.stack import plane_settings
 
         if self._decoding is None or self._maps is None or self._maps() is not maps:
             self._maps, self._decoding = weakref.ref(maps), Decoding(maps)
-        return self._decoding.labels(settings)
+        return self._decoding.labels(plane_settings(settings))
 
     def forget(self) -> None:
         """Let the plane go."""
@@ -152,15 +154,15 @@ class Settlement:
         What the layer holds now.
     settings : SegmentSettings
         What it shall be made with.
-    micrometres : tuple of float or None
-        Size of a pixel (Y, X), when it is known.
+    scale : mapping of str to float
+        Micrometres of a step along Z, Y and X, as far as known.
     """
 
     made: Outcome
     source: Source
     present: Content
     settings: SegmentSettings
-    micrometres: tuple[float, float] | None
+    scale: Mapping[str, float]
 
 
 def settle_steps(task: Settlement, known: ShownPlane | None = None) -> Steps[Outcome]:
@@ -188,9 +190,9 @@ def settle_steps(task: Settlement, known: ShownPlane | None = None) -> Steps[Out
         If maps were let go.
     """
     yield Progress(STAGE, 0, 0)
-    from napari_unet_seg.core.measure import add_physical
     from napari_unet_seg.core.redecode import MapStack, iter_redecode
     from napari_unet_seg.core.score import CARD_KEY, as_knots
+    from napari_unet_seg.core.volumes import add_micrometres
 
     kept = task.made.maps
     if kept is None:
@@ -198,8 +200,7 @@ def settle_steps(task: Settlement, known: ShownPlane | None = None) -> Steps[Out
     decoded = {} if known is None else {kept.in_engine(known.index): known.decoded}
     knots = as_knots(task.made.provenance.get(CARD_KEY) or ())
     labels, features = yield from iter_redecode(MapStack(kept.axes, kept.shape, kept.get, decoded, knots), task.settings)
-    if task.micrometres is not None:
-        features = add_physical(features, task.micrometres)
+    features = add_micrometres(features, task.scale)
     content = Content(task.source.arrange(labels), features)
     provenance = {**task.made.provenance, "settings": task.settings.to_dict()}
     return replace(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_unet_seg.core.counting import count_tracks
+from napari_unet_seg.core.segmentation import CLASSES_KEY, class_shares
+from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.gui.words import count_words, time_words
 
 if TYPE_CHECKING:
@@ -31,7 +34,13 @@ def found_words(outcome: Outcome, source: Source) -> tuple[str, str]:
     -------
     headline, detail : str
     """
-    headline = count_words(outcome.count, source.planes)
+    features, names = outcome.content.features, outcome.provenance.get(CLASSES_KEY)
+    if names:
+        shares = class_shares(features)
+        told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+        headline = "1 class" if len(shares) == 1 else f"{len(shares)} classes"
+        return headline, f"{told or 'Nothing but background'}. Found in {source.name} in {time_words(outcome.seconds)}. {HOW_TO_SAVE}"
+    headline = count_words(outcome.count, source.sizes, is_in_3d(features), count_tracks(features))
     if not outcome.count:
         return headline, NOTHING_FOUND
     region = bool(outcome.settings.region)

@@ -197,7 +197,7 @@ def tried_sheet(parent: QWidget, name: str, tried: Sequence[Tried]) -> Sheet:
     Sheet
         Not shown yet.
     """
-    pictures = [Picture(to_pixmap(one.picture), f"{one.name}\n{one.trouble or count_words(one.count)}") for one in tried]
+    pictures = [Picture(to_pixmap(one.picture), f"{one.name}\n{one.trouble or one.classes or count_words(one.count)}") for one in tried]
     return Sheet(parent, f"“{name}” on {len(tried)} images", pictures)
 
 

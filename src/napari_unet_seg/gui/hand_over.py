@@ -38,6 +38,7 @@ def segment_with(viewer: Viewer, model: str, image: Image | None, channel: int =
     if dock is None:
         dock = SegmentWidget(viewer)
         viewer.window.add_dock_widget(dock, name="Segment nuclei", tabify=True)
+    dock.come_to_front()
     dock.engine.choose(model)
     dock.engine.refresh()
     if image is not None and image in viewer.layers:
@@ -52,6 +53,7 @@ class _Later(QObject):
     """Starts a run when the dock knows the model."""
 
     def __init__(self, dock: SegmentWidget, model: str) -> None:
+        """Wait for it; the dock owns this, too."""
         super().__init__(dock)
         self._dock, self._model = dock, model
         dock.engine.learned.connect(self._start)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.layer_choice import LayerList
 from napari_unet_seg.gui.layers import Channel, describe, layer_axes, layer_channels
 from napari_unet_seg.io.channels import is_nuclear_name
 from napari_unet_seg.io.napari_reader import FILE_KEY
@@ -31,6 +31,24 @@ EVERY = "all {}, one after the other"
 UNNAMED = "Are these {} images channels? The file does not say: then choose the one that shows nuclei."
 
 
+class _Images(LayerList):
+    """The list of images, which moves on to one that was just opened, if it is the one to segment."""
+
+    def _pick(self, chosen: Image | None, come: list[Image]) -> Image | None:
+        if chosen is not None and come and _outranks(come[0].name, chosen.name):
+            return come[0]
+        return chosen if chosen in self.layers else self._preferred()
+
+    def _preferred(self) -> Image | None:
+        """Return the layer that is active in the list, else the topmost; of the channels of a file, the one that shows nuclei."""
+        if not self.layers:
+            return None
+        active = self._viewer.layers.selection.active
+        first: Image = active if active in self.layers else self.layers[0]
+        alike = [] if is_nuclear_name(first.name) else siblings(self.layers, first)
+        return next((one for one in alike if is_nuclear_name(one.name)), first)
+
+
 class ImagePicker(QObject):
     """The rows "Image" and "Channel".
 
@@ -48,19 +66,20 @@ class ImagePicker(QObject):
         """Make the editors and follow the layers."""
         super().__init__(parent)
         self._viewer = viewer
-        self._layers: list[Image] = []
+        self._alike = 0
         self._channels: list[Channel | None] = []
         self._every: list[tuple[Image, Channel | None]] = []
-        self.image_box, self.channel_box = Choice(parent), Choice(parent)
-        self.image_label, self.channel_label = QLabel("Image", parent), QLabel("Channel", parent)
+        self._watched: Image | None = None
+        self.images = _Images(viewer, parent, ("Image", _IMAGE_TIP, "no image open"), lambda layer: isinstance(layer, Image))
+        self.image_box, self.image_label = self.images.box, self.images.label
+        self.channel_box, self.channel_label = Choice(parent), QLabel("Channel", parent)
         self.about, self.channel_hint = Hint(parent), Hint(parent)
         self._dress()
-        self.image_box.currentIndexChanged.connect(self._show_layer)
+        self.images.changed.connect(self._show_layer)
+        self.images.offered.connect(self._look_again)
         self.channel_box.currentIndexChanged.connect(self._tell)
-        self._watched: Image | None = None
-        for emitter in _list_emitters(viewer):
-            emitter.connect(self.refresh)
-        self.refresh()
+        self._look_again()
+        self._show_layer()
 
     def add_rows(self, layout: QFormLayout) -> None:
         """Place the rows in a form."""
@@ -72,8 +91,8 @@ class ImagePicker(QObject):
     @property
     def layer(self) -> Image | None:
         """The chosen layer; None when there is none."""
-        index = self.image_box.currentIndex()
-        return self._layers[index] if 0 <= index < len(self._layers) else None
+        layer: Image | None = self.images.layer
+        return layer
 
     @property
     def channel(self) -> Channel | None:
@@ -88,65 +107,37 @@ class ImagePicker(QObject):
 
     @property
     def _alive(self) -> bool:
-        """Whether the editors are there; the viewer and its layers may outlive the window, and go on telling."""
-        return bool(isalive(self.image_box))  # type: ignore[no-untyped-call]
+        return self.images.alive
 
     def choose(self, layer: Image) -> None:
         """Choose a layer, if it is offered."""
-        if layer in self._layers:
-            self.image_box.setCurrentIndex(self._layers.index(layer))
+        self.images.choose(layer)
 
-    def refresh(self, event: object = None) -> None:
-        """Offer the image layers that there are, topmost first as in the layer list, and keep the choice unless an image was opened."""
-        if not self._alive:
-            return
-        before, chosen = self._layers, self.layer
-        self._layers = [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
-        self.image_box.blockSignals(True)
-        self.image_box.clear()
-        self.image_box.addItems([layer.name for layer in self._layers])
-        for index, layer in enumerate(self._layers):
+    def _look_again(self) -> None:
+        """Name the layers in the list, and show the channels again if those of the same file have become more or fewer."""
+        for index, layer in enumerate(self.images.layers):
             self.image_box.setItemData(index, layer.name, Qt.ItemDataRole.ToolTipRole)
-        opened = [layer for layer in self._layers if layer not in before]
-        self.image_box.setCurrentIndex(self._pick(chosen, opened))
-        self.image_box.blockSignals(False)
-        self.image_box.setEnabled(bool(self._layers))
-        self.image_box.setToolTip(tooltip(f"{self.layer.name}: {_IMAGE_TIP}" if self.layer is not None else NO_IMAGE))
-        if self.layer is None or self.layer is not chosen or len(siblings(self._layers, self.layer)) != len(siblings(before, self.layer)):
+        self._name_layer()
+        alike = len(siblings(self.images.layers, self.layer))
+        if alike != self._alike:
             self._show_layer()
 
+    def _name_layer(self) -> None:
+        self.image_box.setToolTip(tooltip(NO_IMAGE if self.layer is None else f"{self.layer.name}: {_IMAGE_TIP}"))
+
     def _dress(self) -> None:
-        self.image_box.setPlaceholderText("no image open")
-        self.image_box.setAccessibleName("Image")
         self.channel_box.setAccessibleName("Channel")
-        self.image_label.setBuddy(self.image_box)
         self.channel_label.setBuddy(self.channel_box)
         for widget in (self.channel_label, self.channel_box):
             widget.setToolTip(tooltip(_CHANNEL_TIP))
-        self.image_label.setToolTip(tooltip(_IMAGE_TIP))
 
-    def _pick(self, chosen: Image | None, opened: list[Image]) -> int:
-        """Return the image that was just opened, if it is the one to segment, else the present choice, else the preferred layer."""
-        if chosen is not None and opened and _outranks(opened[0].name, chosen.name):
-            return self._layers.index(opened[0])
-        return self._layers.index(chosen) if chosen in self._layers else self._preferred()
-
-    def _preferred(self) -> int:
-        """Return the layer that is active in the list, else the topmost; of the channels of a file, the one that shows nuclei."""
-        if not self._layers:
-            return -1
-        active = self._viewer.layers.selection.active
-        first = active if active in self._layers else self._layers[0]
-        alike = [] if is_nuclear_name(first.name) else siblings(self._layers, first)
-        return self._layers.index(next((one for one in alike if is_nuclear_name(one.name)), first))
-
-    def _show_layer(self, index: int = 0) -> None:
+    def _show_layer(self, event: object = None) -> None:
         if not self._alive:
             return
         layer = self.layer
         self._watch(layer)
         self._describe()
-        self.image_box.setToolTip(tooltip(NO_IMAGE if layer is None else f"{layer.name}: {_IMAGE_TIP}"))
+        self._name_layer()
         self._show_channels(layer)
         self.changed.emit()
 
@@ -183,7 +174,8 @@ class ImagePicker(QObject):
         named = layer is not None and "C" in layer_axes(layer)
         self._channels = [*([] if named or not found else [None]), *found]
         titles = [EACH_PLANE if channel is None else channel.title for channel in self._channels]
-        alike = siblings(self._layers, layer)
+        alike = siblings(self.images.layers, layer)
+        self._alike = len(alike)
         self._every = [(one, None) for one in alike] if not found else [(layer, channel) for channel in found if layer is not None]
         if not found and len(alike) > 1:
             self._channels, titles = [None], [THIS_LAYER]
@@ -242,8 +234,3 @@ def siblings(layers: list[Image], layer: Image | None) -> list[Image]:
 def _outranks(opened: str, chosen: str) -> bool:
     """Say whether an image that was just opened is the one to segment; of the channels of a file, the one that shows nuclei stays."""
     return is_nuclear_name(opened) or not is_nuclear_name(chosen)
-
-
-def _list_emitters(viewer: Viewer) -> tuple[Any, ...]:
-    events = viewer.layers.events
-    return events.inserted, events.removed, events.reordered, events.renamed

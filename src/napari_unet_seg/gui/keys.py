@@ -67,9 +67,9 @@ class Keys(QObject):
 def _weakly(keys: weakref.ref[Keys], key: str) -> Callable[[Any], None]:
     """Return a function for a layer, which must not keep a dock alive."""
 
-    def pressed(layer: Any) -> None:
+    def _pressed(layer: Any) -> None:
         alive = keys()
         if alive is not None:
             alive.press(key)
 
-    return pressed
+    return _pressed

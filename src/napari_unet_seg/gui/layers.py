@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 8
 """A leading axis without a name may be channels when it is this short; longer ones are planes."""
+
+MOST_DIMENSIONS = 5
+"""Axes that files of labels have names for."""
 
 _LETTERS = {
     "t": "T", "time": "T", "frame": "T",
@@ -67,6 +70,8 @@ class Source:
         Of how many slices each plane is the maximum; 0 when they are not projected.
     placement : mapping
         ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and ``axis_labels`` of the labels.
+    sizes : mapping of str to int
+        Lengths of the axes that the planes are counted by, by letter.
     singles : tuple of int
         Dimensions of length 1 that the labels have in place of channels and projected slices.
     part : str
@@ -85,6 +90,14 @@ class Source:
     micrometres: tuple[float, float] | None
     slices: int = 0
     part: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> dict[str, float]:
+        """Micrometres of a step of the labels along Z, Y and X, as far as known."""
+        pixel = {} if self.micrometres is None else dict(zip("YX", self.micrometres, strict=True))
+        step = info_of_layer(self.placement).step("Z") if len(self.placement.get("scale", ())) <= MOST_DIMENSIONS else None
+        return pixel if step is None else {"Z": step, **pixel}
 
     @property
     def single(self) -> int | None:
@@ -106,7 +119,7 @@ class Source:
         return np.expand_dims(labels, self.singles)
 
 
-def layer_axes(layer: Image) -> str:
+def layer_axes(layer: Image | Labels) -> str:
     """Name the dimensions of a layer, without the samples of RGB.
 
     Parameters
@@ -154,7 +167,7 @@ def read_source(layer: Image, channel: Channel | None = None, stack: str = "plan
     layer : napari.layers.Image
     channel : Channel, optional
         One of `layer_channels`; None goes through every leading dimension plane by plane.
-    stack : {"planes", "maximum"}
+    stack : {"planes", "maximum", "linked"}
         Whether slices are projected.
     part : str
         As in `Source`.
@@ -178,6 +191,7 @@ def read_source(layer: Image, channel: Channel | None = None, stack: str = "plan
         micrometres=micrometres(layer),
         slices=0 if flat is None else shape[flat],
         part=part,
+        sizes={axis: size for dimension, (axis, size) in enumerate(zip(axes[:-2], shape, strict=False)) if dimension not in gone},
     )
 
 

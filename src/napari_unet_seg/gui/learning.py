@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_unet_seg.core.annotations import Annotation, Summary, inside, sparse, summary, whole
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
 from napari_unet_seg.core.axes import Layout, as_array, resolve_axes
+from napari_unet_seg.core.classes import class_summary, painted_classes
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
 
@@ -43,6 +44,10 @@ class Material:
         Not 0 where background is painted; for painted nuclei.
     polygons : tuple
         Inside of which everything is annotated: corners (y, x) in pixels of the image.
+    semantic : bool
+        Whether numbers are classes of pixels, and not nuclei.
+    names : tuple of str
+        Of the first classes, as far as they have names.
     """
 
     source: Source
@@ -50,6 +55,8 @@ class Material:
     mode: str = PAINTED
     ground: Any = None
     polygons: Polygons = ()
+    semantic: bool = False
+    names: tuple[str, ...] = ()
 
     def layout(self) -> Layout:
         """Return what the dimensions of the image mean.
@@ -159,6 +166,10 @@ def annotation_of(lesson: Lesson, material: Material, seen: Labels | None = None
     """
     if material.mode == WHOLE:
         found = whole(lesson.labels)
+    elif material.mode == INSIDE and material.semantic:
+        found = Annotation(lesson.labels, _mask(material.polygons, lesson.labels.shape))
+    elif material.semantic:
+        found = painted_classes(lesson.labels, lesson.ground)
     elif material.mode == INSIDE:
         found = inside(lesson.labels, _mask(material.polygons, lesson.labels.shape))
     else:
@@ -193,7 +204,8 @@ def count_steps(material: Material) -> Steps[Count]:
         annotations.append(annotation_of(lesson, material))
         highest = max(highest, int(lesson.labels.max()))
         yield Progress(COUNTING, len(annotations), 0)
-    return Count(summary(annotations), highest)
+    names = names_of(material.names, highest)
+    return Count(class_summary(annotations, names) if material.semantic else summary(annotations), highest)
 
 
 def read_steps(material: Material) -> Steps[list[Lesson]]:
@@ -224,6 +236,11 @@ def read_steps(material: Material) -> Steps[list[Lesson]]:
     if not read:
         raise InputError("Nothing is painted: paint some nuclei, each with a number of its own.")
     return read
+
+
+def names_of(given: tuple[str, ...], highest: int) -> tuple[str, ...]:
+    """Return a name for each class up to a number: those that are given, and numbered ones for the rest."""
+    return (*given, *(f"class {number}" for number in range(len(given) + 1, highest + 1)))
 
 
 def _fitting(array: Any, material: Material, layout: Layout, what: str) -> Any:

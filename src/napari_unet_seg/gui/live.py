@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 REST_MS = 300
 """A slider that was not moved for this long rests: then the other planes and the table follow."""
-POLL_MS = 5
+POLL_MS = 2
 """How often the window looks whether the visible plane is ready."""
 
 
@@ -129,8 +129,8 @@ class Live(QObject):
             self._rest.start()
         else:
             known = self._plane if self._plane is not None and self._plane.settings == settings else None
-            micrometres = read_source(result.image).micrometres
-            self._settle_job.start(settle_steps(Settlement(result.outcome, result.source, result.content(), settings, micrometres), known))
+            scale = read_source(result.image).scale
+            self._settle_job.start(settle_steps(Settlement(result.outcome, result.source, result.content(), settings, scale), known))
 
     def _settle_next(self) -> None:
         """After a slider was moved during it, settle again when it rests."""

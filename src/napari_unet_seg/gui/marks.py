@@ -13,15 +13,18 @@ from napari.layers import Labels, Vectors
 
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.layers import placement
-from napari_unet_seg.io.labels_info import PROVENANCE_KEY
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 NAME = "Correcting (marks)"
 _SEGMENTS = 48
+_DASHES_OF_STEP = 4
+"""Into so many dashes each step of a line is parted, since two points may be all of it."""
 _THICK = 3.0
 """Pixels of the screen."""
+_DASHES = np.repeat([(1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 1.0)], 2, axis=0)
+"""Colours of the segments in turn: white and black, one of which stands out from any image, and from a canvas of either theme."""
 
 Index = tuple[int, ...]
 
@@ -51,7 +54,9 @@ class Marks:
         path : ndarray of float, shape (points, 2)
             (y, x).
         """
-        self._show(labels, index, np.asarray(path, float))
+        places = np.linspace(0, len(path) - 1, _DASHES_OF_STEP * (len(path) - 1) + 1)
+        steps = np.arange(len(path))
+        self._show(labels, index, np.stack([np.interp(places, steps, side) for side in np.asarray(path, float).T], axis=1))
 
     def show_ring(self, labels: Labels, index: Index, middle: tuple[float, float], diameter: float) -> None:
         """Draw a ring; parameters as `show_line`.
@@ -76,7 +81,7 @@ class Marks:
             active = self._viewer.layers.selection.active
             nothing = np.zeros((0, 2, labels.ndim))
             # In the units of the labels from the start, or napari warns of layers that do not fit together.
-            look = {"vector_style": "line", "edge_color": _color(labels), "opacity": 1.0, "name": NAME}
+            look = {"vector_style": "line", "edge_color": "white", "opacity": 1.0, "name": NAME}
             self._layer = Vectors(nothing, ndim=labels.ndim, **look, **placement(labels))
             self._viewer.add_layer(self._layer)
             self._viewer.layers.selection.active = active
@@ -103,9 +108,5 @@ class Marks:
         points = np.hstack([np.tile(index, (len(path), 1)).reshape(len(path), len(index)), path])
         layer.edge_width = _THICK / camera_of(self._viewer).zoom / float(np.mean(np.abs(labels.scale[-2:])))
         layer.data = np.stack([points[:-1], np.diff(points, axis=0)], axis=1)  # (segments, start and step, axes)
-
-
-def _color(labels: Labels) -> str:
-    """Choose what stands out from the ground of the image, as far as the labels tell of it."""
-    limits = labels.metadata.get(PROVENANCE_KEY, {}).get("limits") or [{}]
-    return "black" if limits[0].get("polarity") == "dark" else "white"
+        if len(layer.data):
+            layer.edge_color = np.resize(_DASHES, (len(layer.data), 4))

@@ -6,14 +6,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_unet_seg.core.rings import GAP
 from napari_unet_seg.gui.editors import Choice, Hint, Number
 from napari_unet_seg.gui.form import tooltip
-from napari_unet_seg.gui.layer_choice import TEMPORARY_KEY
+from napari_unet_seg.gui.layer_choice import LayerList, is_labels
 from napari_unet_seg.gui.layers import describe
 from napari_unet_seg.gui.measuring import Measurable, layer_info, list_measurable
 
@@ -31,10 +30,21 @@ _RING_TIP = (
     f"nucleus / ring. The ring begins {GAP:g} px outside the nucleus, and leaves out other nuclei, their surroundings, and what is closer "
     "to another nucleus. The numbers are as in the image: subtract the background first if the camera adds much."
 )
-_MOST_ROWS, _UNIT_WIDTH = 5, 64
+_MOST_ROWS, _UNIT_WIDTH = 5, 78
 _PX, _UM = "px", "µm"
 _USUAL = {_PX: 5.0, _UM: 2.0}
 _CHECKABLE = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable
+
+
+class _Nuclei(LayerList):
+    """The list of nuclei, which moves on from a hidden layer to a seen one that comes."""
+
+    def _pick(self, chosen: Any, come: list[Any]) -> Any:
+        seen = [layer for layer in come if layer.visible]
+        if chosen is not None and seen and not chosen.visible:  # such as the truth of a sample, when a result comes
+            return seen[0]
+        active = self._viewer.layers.selection.active
+        return super()._pick(chosen if chosen in self.layers else active, come)
 
 
 class MeasureInputs(QObject):
@@ -55,7 +65,6 @@ class MeasureInputs(QObject):
         """Make the editors and follow the layers."""
         super().__init__(parent)
         self._viewer = viewer
-        self._layers: list[Labels] = []
         self._offered: list[Measurable] = []
         self._unticked: set[str] = set()
         self._make(parent)
@@ -63,12 +72,11 @@ class MeasureInputs(QObject):
         self._later.setSingleShot(True)
         self._later.setInterval(0)
         self._later.timeout.connect(self.refresh)
-        self.nuclei_box.currentIndexChanged.connect(self._show_layer)
+        self.nuclei.changed.connect(self._show_layer)
         self.channels.itemChanged.connect(self._note_tick)
         self.ring_box.toggled.connect(self._show_ring)
         self.unit_box.currentIndexChanged.connect(self._convert)
-        for emitter in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.renamed):
-            emitter.connect(self._refresh_later)
+        self.nuclei.offered.connect(self._refresh_later)
         self.refresh()
 
     def add_rows(self, layout: QFormLayout) -> None:
@@ -81,8 +89,8 @@ class MeasureInputs(QObject):
     @property
     def layer(self) -> Labels | None:
         """The chosen nuclei; None when there are none."""
-        index = self.nuclei_box.currentIndex()
-        return self._layers[index] if 0 <= index < len(self._layers) else None
+        layer: Labels | None = self.nuclei.layer
+        return layer
 
     @property
     def chosen(self) -> list[Measurable]:
@@ -98,32 +106,18 @@ class MeasureInputs(QObject):
         return self.width_box.value() / (pixel if pixel and self.unit_box.currentText() == _UM else 1.0)
 
     def refresh(self) -> None:
-        """Offer the layers that there are; what is chosen stays chosen as long as it is there, and seen when others come."""
-        if not isalive(self.nuclei_box):  # type: ignore[no-untyped-call]
-            return
-        before, chosen, layers = self._layers, self.layer, list(self._viewer.layers)
-        self._layers = [layer for layer in reversed(layers) if isinstance(layer, Labels) and TEMPORARY_KEY not in layer.metadata]
-        self.nuclei_box.blockSignals(True)
-        self.nuclei_box.clear()
-        self.nuclei_box.addItems([layer.name for layer in self._layers])
-        active = self._viewer.layers.selection.active
-        come = [layer for layer in self._layers if layer not in before and layer.visible]
-        if chosen is not None and come and not chosen.visible:  # such as the truth of a sample, when a result comes
-            chosen = come[0]
-        wanted = chosen if chosen in self._layers else active
-        self.nuclei_box.setCurrentIndex(self._layers.index(wanted) if wanted in self._layers else min(0, len(self._layers) - 1))
-        self.nuclei_box.blockSignals(False)
-        self.nuclei_box.setEnabled(bool(self._layers))
-        for layer in layers:
-            self._watch(layer)
-        self._show_layer()
+        """Follow the layers that there are, and look which of them can be measured."""
+        if self.nuclei.alive:
+            for layer in self._viewer.layers:
+                self._watch(layer)
+            self._show_layer()
 
     def _make(self, parent: QWidget) -> None:
-        self.nuclei_label, self.nuclei_box, self.about = QLabel("Nuclei", parent), Choice(parent), Hint(parent)
+        self.nuclei, self.about = _Nuclei(self._viewer, parent, ("Nuclei", _NUCLEI_TIP, "no labels layer open"), is_labels), Hint(parent)
+        self.nuclei_label, self.nuclei_box = self.nuclei.label, self.nuclei.box
         self.channels_label, self.channels = QLabel("Measure in", parent), QListWidget(parent)
         self.ring_box, self.ring_row = QCheckBox("Ring", parent), QWidget(parent)
         self.width_box, self.unit_box = Number(self.ring_row), Choice(self.ring_row)
-        self.nuclei_box.setPlaceholderText("no labels layer open")
         self.unit_box.setMinimumWidth(_UNIT_WIDTH)
         self.width_box.setRange(1, 1000)
         self.width_box.setValue(_USUAL[_PX])
@@ -136,12 +130,11 @@ class MeasureInputs(QObject):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.width_box, 2)
         row.addWidget(self.unit_box, 1)
-        self.nuclei_label.setBuddy(self.nuclei_box)
         self.channels_label.setBuddy(self.channels)
-        names = {self.nuclei_box: "Nuclei", self.channels: "Measure in", self.width_box: "Width of the ring", self.unit_box: "Unit"}
+        names = {self.channels: "Measure in", self.width_box: "Width of the ring", self.unit_box: "Unit"}
         for widget, name in names.items():
             widget.setAccessibleName(name)
-        tips = {_NUCLEI_TIP: (self.nuclei_label, self.nuclei_box), _CHANNELS_TIP: (self.channels_label,)}
+        tips = {_CHANNELS_TIP: (self.channels_label,)}
         for tip, widgets in (tips | {_RING_TIP: (self.ring_box, self.width_box, self.unit_box)}).items():
             for one in widgets:
                 one.setToolTip(tooltip(tip))
@@ -155,10 +148,10 @@ class MeasureInputs(QObject):
 
     def _refresh_later(self, event: object = None) -> None:
         """Look again when all that happens now has happened; data of labels change with every move of a slider."""
-        if isalive(self.nuclei_box):  # type: ignore[no-untyped-call]
+        if self.nuclei.alive:
             self._later.start()
 
-    def _show_layer(self, index: int = 0) -> None:
+    def _show_layer(self) -> None:
         layer = self.layer
         images = [other for other in reversed(list(self._viewer.layers)) if isinstance(other, Image)]
         offered = [] if layer is None else list_measurable(images, layer)

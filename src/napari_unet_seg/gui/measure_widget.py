@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout
 from napari_unet_seg.core.intensities import is_intensity
 from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui import exporting
-from napari_unet_seg.gui.dock import Dock
+from napari_unet_seg.gui.dock import WorkingDock
 from napari_unet_seg.gui.editors import Hint, Panel
 from napari_unet_seg.gui.export import ExportPanel
 from napari_unet_seg.gui.job import Job
@@ -36,7 +36,7 @@ EMPTY = "Press Measure to fill the table: size, shape, and intensity in the tick
 CANCELLED = "The table is as it was; files that were saved before stay."
 
 
-class MeasureWidget(Dock):
+class MeasureWidget(WorkingDock):
     """Measures the nuclei of a labels layer, and shows, plots and saves what it knows of them.
 
     Parameters
@@ -78,15 +78,8 @@ class MeasureWidget(Dock):
         if self._layer is not None:
             self._start(self._layer, "Saving", MIXED, lambda layer: exporting.export_steps(exporting.request_of(layer, paths)))
 
-    def cancel(self) -> None:
-        """End what goes on after its present step."""
-        self.job.cancel()
-        self.status.show_cancelling()
-        self.cancel_button.setEnabled(False)
-
     def _close(self) -> None:
-        self.job.cancel()
-        self._activity.close()
+        super()._close()
         self.view.close_link()
 
     def _build(self) -> None:
@@ -187,11 +180,6 @@ class MeasureWidget(Dock):
         self._measured = self._measured or known
         if missing := OUTDATED if self._measured and not known else missing_words(nuclei):
             self.status.message.show_text(missing, "notice")
-
-    def _show_progress(self, step: Progress) -> None:
-        if self.cancel_button.isEnabled():
-            self.status.show_progress(step)
-        self._activity.show_progress(step)
 
     def _show_result(self, result: Measured | tuple[Path, ...]) -> None:
         layer, self._busy = self._busy, None

@@ -184,6 +184,7 @@ def measure_steps(request: MeasureRequest) -> Steps[Measured]:
     yield Progress(PREPARING, 0, 0)
     from napari_unet_seg.core.intensities import without_measured
     from napari_unet_seg.core.measure import iter_measure
+    from napari_unet_seg.core.volumes import add_micrometres, measure_intensities_in_3d
     from napari_unet_seg.io.labels_info import open_labels
     from napari_unet_seg.io.table_writer import labels_table
 
@@ -195,16 +196,10 @@ def measure_steps(request: MeasureRequest) -> Steps[Measured]:
     if not table["label"].is_unique:
         notice = VOLUMES
         yield Progress(PREPARING, 0, 0)
-        table, known = _of_volumes(request), known.rename(columns={"area": "volume"})
+        table = measure_intensities_in_3d(request.labels, request.channels)
+        steps = {axis: step for axis in "ZYX" if (step := request.info.step(axis))}
+        known = add_micrometres(known.rename(columns={"area": "volume"}), steps)
     return Measured(_joined(known, table, request.info.features), notice)
-
-
-def _of_volumes(request: MeasureRequest) -> pd.DataFrame:
-    """Measure the intensities of nuclei that reach through planes: the planes are laid below each other and taken for one."""
-    from napari_unet_seg.core.measure import measure_intensities
-
-    below = {name: np.asarray(pixels).reshape(-1, pixels.shape[-1]) for name, pixels in request.channels.items()}
-    return measure_intensities(np.asarray(request.labels).reshape(-1, request.labels.shape[-1]), below)
 
 
 def _joined(known: pd.DataFrame, table: pd.DataFrame, features: pd.DataFrame | None) -> pd.DataFrame:

@@ -120,12 +120,12 @@ class NucleusLink(QObject):
 def _weak_callback(link: weakref.ref[NucleusLink]) -> Callable[[Any, Any], Iterator[None]]:
     """Return a function for napari's list of callbacks, which would keep a method's object alive."""
 
-    def callback(viewer: Any, event: Any) -> Iterator[None]:
+    def _callback(viewer: Any, event: Any) -> Iterator[None]:
         alive = link()
         if alive is not None and isalive(alive):  # type: ignore[no-untyped-call]
             yield from alive.on_mouse(event)
 
-    return callback
+    return _callback
 
 
 def _place(layer: Labels, row: dict[str, Any]) -> list[float]:

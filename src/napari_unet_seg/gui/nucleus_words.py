@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.counting import count_tracks, sizes_of
 from napari_unet_seg.core.intensities import is_intensity
 from napari_unet_seg.gui.columns import SIZES, formatter, numbers
 from napari_unet_seg.gui.words import count_words
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.io.labels_info import LabelsInfo
 
-_UNITS = {"area_um2": "µm²", "area": "px²", "volume": "voxels"}
+_UNITS = {"area_um2": "µm²", "area": "px²", "volume_um3": "µm³", "volume": "voxels"}
 _MOST_MEANS = 3
 """Channels whose mean is told; the table has them all."""
 
@@ -64,11 +65,11 @@ def summary_words(table: pd.DataFrame, shape: tuple[int, ...], info: LabelsInfo)
     headline, detail : str
     """
     volumes = "volume" in table or "centroid_z" in table or "centroid_t" in table
-    planes = 1 if volumes else math.prod(shape[:-2])
+    sizes = sizes_of(info.axes, shape)
     parts = []
     size = next((name for name in SIZES if name in table), "")
     if size:
-        parts.append(f"median {'volume' if size == 'volume' else 'area'} {_value(table, size, np.nanmedian)} {_UNITS[size]}")
+        parts.append(f"median {'volume' if size.startswith('volume') else 'area'} {_value(table, size, np.nanmedian)} {_UNITS[size]}")
     y, x = info.step("Y"), info.step("X")
     if y and x and not volumes:
         density = len(table) / (math.prod(shape) * y * x) * 1e6
@@ -76,7 +77,8 @@ def summary_words(table: pd.DataFrame, shape: tuple[int, ...], info: LabelsInfo)
     means = [str(name) for name in table if str(name).startswith("mean_")]
     parts += [f"mean {name.removeprefix('mean_')} {_value(table, name, np.nanmean)}" for name in means[:_MOST_MEANS]]
     detail = ", ".join(parts)
-    return count_words(len(table), planes), detail[:1].upper() + detail[1:] + "." if detail else ""
+    headline = count_words(len(table), sizes, volumes, count_tracks(table))
+    return headline, detail[:1].upper() + detail[1:] + "." if detail else ""
 
 
 def missing_words(table: pd.DataFrame) -> str:

@@ -80,7 +80,7 @@ def estimate_request(panel: SegmentPanel, viewer: Viewer, layer: Image) -> Reque
     SettingsError, InputError
         If the rows cannot be followed, or nothing of the image is in view.
     """
-    settings = replace(panel.form.value(), region=view_of(layer), stack=panel.stack.value)
+    settings = replace(panel.form.value(), region=view_of(layer), stack=panel.stack.of_a_plane)
     source = one_plane(read_source(layer, panel.images.channel), shown_index(viewer, layer), settings.stack)
     return Request(source, panel.engine.model, panel.engine.device, settings)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Labels
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
@@ -13,6 +14,7 @@ from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.editors import Number
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.layers import read_source
+from napari_unet_seg.io.napari_writers import info_of_layer
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -93,6 +95,8 @@ class PixelSize(QObject):
         before = np.asarray(chosen.scale, float)[-2:]
         for layer in alike:
             _scale(layer, size)
+            if isinstance(layer, Labels):
+                measure_again(layer)
         self._keep_view(np.asarray(chosen.scale, float)[-2:] / before)
         self.set_layer(chosen)
 
@@ -103,6 +107,26 @@ class PixelSize(QObject):
             y, x = np.asarray(camera.center, float)[-2:] * growth
             camera.center = (camera.center[0], y, x)
             camera.zoom /= float(growth[1])
+
+
+def measure_again(layer: Labels) -> None:
+    """Let a table of nuclei have its sizes in micrometres, those of the size of a pixel as it is now.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        One whose table lacks what is measured in pixels keeps it as it is.
+    """
+    from napari_unet_seg.core.intensities import is_physical
+    from napari_unet_seg.core.volumes import add_micrometres
+
+    table = layer.features[[name for name in layer.features if not is_physical(str(name))]]
+    info = info_of_layer({"scale": layer.scale, "units": layer.units, "axis_labels": layer.axis_labels})
+    steps = {axis: step for axis in "ZYX" if (step := info.step(axis)) is not None}
+    try:
+        layer.features = add_micrometres(table, steps)
+    except KeyError:  # not one of ours
+        return
 
 
 def _suffix(size: tuple[float, float] | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.segmentation import CLASSES_KEY
 from napari_unet_seg.gui.kept_maps import KeptMaps, MapCache
 from napari_unet_seg.progress import Progress, Steps
 from napari_unet_seg.settings import SegmentSettings
@@ -157,7 +158,7 @@ def segment_steps(request: Request) -> Steps[Outcome]:
     started = time.perf_counter()
     yield Progress(PREPARING, 0, 0)
     from napari_unet_seg.core.apart import iter_apart
-    from napari_unet_seg.core.measure import add_physical
+    from napari_unet_seg.core.volumes import add_micrometres
 
     source, maps = request.source, _new_maps(request)
     keep = {} if maps is None else {"keep": maps.put}
@@ -166,8 +167,8 @@ def segment_steps(request: Request) -> Steps[Outcome]:
     if maps is not None:
         maps.describe(_labels_axes(request), result.labels.shape)
     step = 1 if result.grid is None else result.grid.step
-    pixel = source.micrometres
-    features = result.features if pixel is None else add_physical(result.features, [step * size for size in pixel])
+    scale = {axis: size if axis == "Z" else step * size for axis, size in source.scale.items()}
+    features = add_micrometres(result.features, scale)
     content, provenance = Content(source.arrange(result.labels), features), result.provenance
     previous = _fitting(request, content, provenance)
     if previous is not None and request.settings.region:
@@ -232,8 +233,11 @@ def _fitting(request: Request, found: Content, provenance: Mapping[str, Any]) ->
     previous, base = request.previous, request.base
     if previous is None or not request.settings.region:
         return previous
+    if CLASSES_KEY in provenance:  # classes have no outlines that could be put among others
+        return None
     same = base is not None and base.get("grid") == provenance.get("grid") and previous.labels.shape == found.labels.shape
-    return previous if same else None
+    linked = any(column in found.features or column in previous.features for column in ("volume", "track"))  # through more than a plane
+    return previous if same and not linked else None
 
 
 def _merged(request: Request, found: Content, provenance: Mapping[str, Any], region: Polygons) -> tuple[Content, Mapping[str, Any]]:

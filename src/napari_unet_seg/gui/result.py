@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_unet_seg.gui.kept_maps import MAPS_KEY
 from napari_unet_seg.gui.layers import placement
+from napari_unet_seg.gui.tracks import recolour
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class Result:
             self.labels.data = outcome.content.labels
             self.labels.features = outcome.content.features
             self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps}
+            recolour(self.labels)
         self.outcome, self.fingerprint, self._own_array = outcome, outcome.fingerprint, False
 
     def _place(self, source: Source) -> None:
@@ -168,6 +170,7 @@ class _Quiet:
     """While it lasts, changes of the layer are our own."""
 
     def __init__(self, result: Result) -> None:
+        """Take whose."""
         self._result = result
 
     def __enter__(self) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
+from napari_unet_seg.core.segmentation import CLASSES_KEY
+from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.gui.kept_maps import MAPS_KEY
+from napari_unet_seg.gui.palette import palette
 from napari_unet_seg.gui.result import Result
+from napari_unet_seg.gui.tracks import track_colours
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 OUTLINED_PIXELS = 2048 * 2048
 """Planes up to this size are shown as outlines, which leave the nucleus visible; larger ones as a tint: seen whole on a screen, a
 two-pixel line would vanish, and napari takes half a second to draw the lines again at each step of a slider."""
-_COLORS = 34
-_GOLDEN = 0.618034
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 def outline_width(features: Any, shape: tuple[int, ...]) -> int:
@@ -36,7 +35,7 @@ def outline_width(features: Any, shape: tuple[int, ...]) -> int:
     Parameters
     ----------
     features : pandas.DataFrame
-        With ``area`` in px2.
+        With ``area`` in px2, or ``largest_area``.
     shape : tuple of int
         Of the labels, (..., Y, X).
 
@@ -45,35 +44,10 @@ def outline_width(features: Any, shape: tuple[int, ...]) -> int:
     int
         1 to 4 px; napari draws one pixel more, outside the nucleus.
     """
-    diameter = 2 * float(np.sqrt(features["area"].median() / np.pi)) if len(features) else 0.0
+    area = features["largest_area"] if is_in_3d(features) else features["area"]
+    diameter = 2 * float(np.sqrt(area.median() / np.pi)) if len(features) else 0.0
     thickest = np.clip(round(diameter / 6), 1, 4)
     return int(np.clip(round(max(shape[-2:]) / 400), 1, thickest))
-
-
-def palette(dark_ground: bool) -> npt.NDArray[np.float32]:
-    """Return colours that stand out from the ground of the image; among napari's own, some are nearly black.
-
-    Parameters
-    ----------
-    dark_ground : bool
-        Whether nuclei are brighter than the ground.
-
-    Returns
-    -------
-    ndarray of float32, shape (colours and the transparent background, 4)
-        Neighbours in the list, which often are neighbours in the image, have very different hues.
-    """
-    turns = (0.1 + _GOLDEN * np.arange(_COLORS)) % 1
-    hues = turns if dark_ground else 0.62 * turns  # without violet and pink, the colours of stained tissue
-    colors = np.array([colorsys.hsv_to_rgb(hue, 1.0 - 0.35 * (dark_ground and i % 2), 1.0) for i, hue in enumerate(hues)])
-    luminance = colors @ _LUMINANCE
-    if dark_ground:
-        share = np.clip((0.55 - luminance) / (1 - luminance), 0, 1)[:, None]
-        colors = colors + share * (1 - colors)
-    else:
-        colors = colors * np.minimum(1, 0.45 / luminance)[:, None]
-    opaque = np.hstack([colors, np.ones((_COLORS, 1))])
-    return np.vstack([np.zeros((1, 4)), opaque]).astype(np.float32)
 
 
 class Results:
@@ -148,6 +122,9 @@ class Results:
             result.replace(source, outcome)
             return result.labels
         labels = _make_layer(source, outcome)
+        old = self.of(image, source.part)
+        if old is not None and old.source.part == source.part:
+            old.labels.visible = False  # it stays as it is, and the new outlines can be told from it
         self._viewer.add_layer(labels)
         result = Result(image, labels, source, outcome, self._changed)
         others = [other for other in self._results if (other.image, other.source.part) != (image, source.part)]
@@ -168,15 +145,18 @@ class Results:
 def _make_layer(source: Source, outcome: Outcome) -> Labels:
     labels, features = outcome.content.labels, outcome.content.features
     dark_ground = all(plane["polarity"] == "bright" for plane in outcome.provenance["limits"])
-    outlined = labels.shape[-2] * labels.shape[-1] <= OUTLINED_PIXELS
+    of_classes = CLASSES_KEY in outcome.provenance  # a tint says what a class is, and an outline only where it ends
+    outlined = labels.shape[-2] * labels.shape[-1] <= OUTLINED_PIXELS and not of_classes
+    kind = "classes" if of_classes else "nuclei"
     layer = Labels(
         labels,
-        name=f"{source.name} {source.part} nuclei" if source.part else f"{source.name} nuclei",
+        name=f"{source.name} {source.part} {kind}" if source.part else f"{source.name} {kind}",
         features=features,
         metadata={PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps},
         opacity=1.0 if outlined else 0.4,
         **source.placement,
     )
     layer.contour = outline_width(features, labels.shape) if outlined else 0
-    layer.colormap = CyclicLabelColormap(colors=palette(dark_ground))
+    colours = palette(dark_ground)
+    layer.colormap = track_colours(features, colours) or CyclicLabelColormap(colors=colours)
     return layer

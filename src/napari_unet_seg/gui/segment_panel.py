@@ -14,7 +14,7 @@ from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.area_editor import link_units
 from napari_unet_seg.gui.copy_run import CopyRun
 from napari_unet_seg.gui.diameter_tool import DiameterTool
-from napari_unet_seg.gui.dock import Dock
+from napari_unet_seg.gui.dock import WorkingDock
 from napari_unet_seg.gui.editors import Hint, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
 from napari_unet_seg.gui.form import SettingsForm, fields_besides
@@ -26,6 +26,7 @@ from napari_unet_seg.gui.pixel_size import PixelSize
 from napari_unet_seg.gui.region_picker import RegionPicker
 from napari_unet_seg.gui.stack_picker import StackPicker
 from napari_unet_seg.gui.status import StatusPanel
+from napari_unet_seg.gui.tracks import TIP
 from napari_unet_seg.settings import DECODING, SegmentSettings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ BASIC = (*DIAMETER, *NETWORK, *LIMITS, *LIVE)
 ADVANCED = tuple(fields_besides(SegmentSettings, BASIC))
 
 
-class SegmentPanel(Dock):
+class SegmentPanel(WorkingDock):
     """The rows, the buttons and the words below them.
 
     Parameters
@@ -98,7 +99,7 @@ class SegmentPanel(Dock):
             If there is nothing in the region.
         """
         region = () if layer is None else self.region.polygons(layer)
-        return replace(self.form.value(), region=region, stack=self.stack.value)
+        return replace(self.form.value(), region=region, **self.stack.settings)
 
     def show_image(self, layer: Image | None) -> None:
         """Show what the chosen image is like.
@@ -164,6 +165,7 @@ class SegmentPanel(Dock):
         self.cancel_button = _button("Cancel", "secondary", "Stop after the part that is being computed. Nothing is changed.", self)
         tip = "Bring back what the layer showed before the last run, with its settings. Press again to return."
         self.restore_button = _button("Restore previous", "secondary", tip, self)
+        self.tracks_button = _button("Show tracks", "secondary", TIP, self)
 
     def _make_button_rows(self) -> QVBoxLayout:
         buttons, rows = QHBoxLayout(), QVBoxLayout()
@@ -172,6 +174,7 @@ class SegmentPanel(Dock):
         rows.addWidget(self.pending_hint)
         rows.addLayout(buttons)
         rows.addWidget(self.restore_button)
+        rows.addWidget(self.tracks_button)
         rows.addWidget(self.copy_run.button, 0, Qt.AlignmentFlag.AlignRight)
         return rows
 
@@ -207,15 +210,17 @@ class SegmentPanel(Dock):
     def editors(self) -> list[QWidget]:
         """Return what takes the focus, from top to bottom."""
         rows = self.form.rows
-        found: list[QWidget] = [self.images.image_box, self.images.channel_box, self.stack.box, self.pixel_size.number, self.region.box]
-        found += [self.engine.model_box, self.engine.device_box, self.engine.why_button, rows["diameter"].editor]
+        found: list[QWidget] = [self.images.image_box, self.images.channel_box, self.stack.box, self.stack.times]
+        found += [self.pixel_size.number, self.region.box]
+        found += [self.engine.model_box, self.engine.manage_button, self.engine.device_box, self.engine.why_button, rows["diameter"].editor]
         found += [self.diameter.micrometres, self.diameter.unit, self.diameter.show_button, self.diameter.estimate_button]
         found += [*(rows[name].editor for name in NETWORK), self.limits.mode]
         for name in (*LIMITS, *LIVE):
             found += _parts(rows[name].editor)
         found += [self.advanced_button, self.reset_button]
         found += [rows[name].editor for name in ADVANCED]
-        return [*found, self.run_button, self.cancel_button, self.restore_button, self.copy_run.button, self.status.message.copy]
+        found += [self.run_button, self.cancel_button, self.restore_button, self.tracks_button]
+        return [*found, self.copy_run.button, self.status.message.copy]
 
     def _fold(self, unfolded: bool) -> None:
         self.advanced_button.setText("▾ Advanced" if unfolded else "▸ Advanced")

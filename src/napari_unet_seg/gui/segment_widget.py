@@ -21,6 +21,7 @@ from napari_unet_seg.gui.kept_maps import MapCache
 from napari_unet_seg.gui.layers import Source, placement
 from napari_unet_seg.gui.live import Live
 from napari_unet_seg.gui.orders import run_request
+from napari_unet_seg.gui.pixel_size import measure_again
 from napari_unet_seg.gui.preferences import map_cache_bytes
 from napari_unet_seg.gui.request import PREPARING, Outcome, segment_steps
 from napari_unet_seg.gui.results import Results
@@ -28,6 +29,7 @@ from napari_unet_seg.gui.segment_panel import ADVANCED, BASIC, SegmentPanel
 from napari_unet_seg.gui.standing import Wish, stand
 from napari_unet_seg.gui.status import Activity
 from napari_unet_seg.gui.theme import set_kind
+from napari_unet_seg.gui.tracks import has_tracks, show_tracks
 from napari_unet_seg.gui.words import count_words
 from napari_unet_seg.progress import Progress
 
@@ -104,11 +106,11 @@ class SegmentWidget(SegmentPanel):
         self.job.start(restore_steps(result.before, self.results.replaceable(layer)))
         self._update()
 
-    def cancel(self) -> None:
-        """End the run after the present tile."""
-        self.job.cancel()
-        self.status.show_cancelling()
-        self.cancel_button.setEnabled(False)
+    def show_tracks(self) -> None:
+        """Add a layer with the paths of the nuclei."""
+        result = self._result()
+        if result is not None and has_tracks(result.labels.features):
+            show_tracks(self._viewer, result.labels)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Look for models and devices whenever the widget comes into view."""
@@ -116,10 +118,9 @@ class SegmentWidget(SegmentPanel):
         self.engine.refresh()
 
     def _close(self) -> None:
-        self.job.cancel()
+        super()._close()
         self.live.stop()
         self.diameter.close()
-        self._activity.close()
 
     def _result(self) -> Result | None:
         """Return the result that is meant: that of the chosen channel, if it has one of its own."""
@@ -129,8 +130,10 @@ class SegmentWidget(SegmentPanel):
         self.run_button.clicked.connect(self.segment)
         self.cancel_button.clicked.connect(self.cancel)
         self.restore_button.clicked.connect(self.restore)
+        self.tracks_button.clicked.connect(self.show_tracks)
         self.reset_button.clicked.connect(self._reset)
         self.images.changed.connect(self._follow_image)
+        self.region.changed.connect(self.status.forget_error)
         for changed in (self.engine.changed, self.region.changed, self.stack.changed):
             changed.connect(self._update)
         self.troubled.connect(self._show_error)
@@ -167,6 +170,7 @@ class SegmentWidget(SegmentPanel):
         self.copy_run.button.setEnabled(self.images.layer is not None)
         self.restore_button.setVisible(result is not None and result.before is not None)
         self.restore_button.setEnabled(not running)
+        self.tracks_button.setVisible(result is not None and has_tracks(result.labels.features))
         self.reset_button.setVisible(not self.form.is_start)
         self.enable_live(not standing.locked)
         for hint, text in ((self.live_hint, standing.hint), (self.pending_hint, "" if running else standing.pending)):
@@ -237,11 +241,6 @@ class SegmentWidget(SegmentPanel):
         finally:
             self._quiet = before
 
-    def _show_progress(self, step: Progress) -> None:
-        if self.cancel_button.isEnabled():
-            self.status.show_progress(step)
-        self._activity.show_progress(step)
-
     def _show_result(self, outcome: Outcome) -> None:
         if self._running is None:
             return
@@ -253,10 +252,12 @@ class SegmentWidget(SegmentPanel):
         except (MemoryError, RuntimeError, OSError, ValueError, TypeError) as error:  # napari could not show it
             self._show_error(error)
             return
+        self._told = self._result()
         if self._restoring:
             with self._quietly():
                 self.form.set_value(outcome.settings)
-        self._told = self._result()
+            if self._told is not None:
+                measure_again(self._told.labels)  # the size of a pixel may be another since
         self._say(outcome, source)
         self._round.add(outcome, source)
         if self._round.several and not self._round.tasks:

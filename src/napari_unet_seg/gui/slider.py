@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 
-from napari_unet_seg.gui.editors import Number
-
-if TYPE_CHECKING:
-    from qtpy.QtGui import QWheelEvent
+from napari_unet_seg.gui.editors import Number, StillUnlessFocused
 
 _NUMBER_WIDTH = 84
 """Of the number, in pixels: the rest of the row is for dragging."""
@@ -101,15 +96,10 @@ class Slide(QWidget):
         self.valueChanged.emit(value)
 
 
-class _Drag(QSlider):
-    """A slider that the wheel moves only with the focus, else the panel is scrolled."""
+class _Drag(StillUnlessFocused, QSlider):
+    """What is dragged."""
 
     def __init__(self, parent: QWidget) -> None:
+        """Lie from left to right."""
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
-        if self.hasFocus():
-            super().wheelEvent(event)
-        elif event is not None:
-            event.ignore()

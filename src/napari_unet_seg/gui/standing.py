@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from napari_unet_seg.core.segmentation import CLASSES_KEY
 from napari_unet_seg.settings import DECODING, SegmentSettings, field_options
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.gui.result import Result
 
 ACTS = "These act at once:"
+OF_CLASSES = "The model tells classes of pixels apart: these are for nuclei, and do not act on them."
+OF_A_PART = "After a run on a part, these act with “{}”."
 EDITED = "“{}” was edited by hand, so these are locked and nothing of it is lost. “Run again” makes a new layer."
 LOCKED = "“{}” is locked in the layer list, so these are too. “Run again” makes a new layer."
 PRESS = "Press “{}” to apply: {}."
@@ -84,7 +87,14 @@ def stand(result: Result | None, wish: Wish, following: bool = False) -> Standin
         return Standing(True, (EDITED if result.edited else LOCKED).format(result.labels.name), button=NEW_LAYER, urgent=False)
     changes = differences(result, wish, following)
     pending = PRESS.format(AGAIN, ", ".join(changes)) if changes else ""
-    return Standing(False, ACTS if result.live else "", pending, AGAIN, bool(changes))
+    return Standing(False, ACTS if result.live else _why_not_live(result), pending, AGAIN, bool(changes))
+
+
+def _why_not_live(result: Result) -> str:
+    """Say why the sliders do not act at once, where a person may wonder."""
+    if CLASSES_KEY in result.outcome.provenance:
+        return OF_CLASSES
+    return OF_A_PART.format(AGAIN) if result.outcome.settings.region else ""
 
 
 def differences(result: Result, wish: Wish, following: bool = False) -> list[str]:
@@ -108,9 +118,9 @@ def differences(result: Result, wish: Wish, following: bool = False) -> list[str
     if _channel(result.source) != (None if wish.channel is None else (wish.channel.axis, wish.channel.index)):
         titles.append("channel")
     if wish.settings is not None and "settings" in made.provenance:
-        skipped = DECODING if following else ()
+        skipped, old = DECODING if following else (), made.settings
         names = [field.name for field in fields(SegmentSettings) if field.name not in skipped]
-        titles += [_title(name) for name in names if getattr(made.settings, name) != getattr(wish.settings, name)]
+        titles += [_title(name) for name in names if getattr(old, name) != getattr(wish.settings, name)]
     return list(dict.fromkeys(titles))
 
 

@@ -97,6 +97,11 @@ class StatusPanel(QWidget):
         self.result.hide()
         self.detail.hide()
 
+    def forget_error(self) -> None:
+        """Say nothing of an error any more, since what it was about is another; a notice stays."""
+        if self.message.property("kind") == "error":
+            self.message.hide()
+
     def show_error(self, error: BaseException) -> None:
         """Say what went wrong, in one sentence; its copy has the traceback too."""
         self.clear()

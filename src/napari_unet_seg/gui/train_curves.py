@@ -45,7 +45,7 @@ class TrainCurves(QWidget):
         self.steps: list[float] = []
         self.losses: list[float] = []
         self.looks: list[tuple[float, float, float]] = []
-        self._total = 1
+        self._total, self._figure = 1, "AP"
         self._colours = ("#888888", "#888888")
         # Not pyqtgraph's PlotWidget, which makes menus and a panel of options that nobody owns and that outlive the window.
         self.plot, self.view = GraphicsLayoutWidget(self), ViewBox(enableMouse=False, enableMenu=False)
@@ -78,7 +78,9 @@ class TrainCurves(QWidget):
                 self.steps.append(report.done)
                 self.losses.append(report.metrics["loss"])
             if "validation_loss" in report.metrics:
-                self.looks.append((report.done, report.metrics["validation_loss"], report.metrics.get("ap", float("nan"))))
+                self._figure = "Dice" if "mean_dice" in report.metrics else "AP"
+                figure = report.metrics.get("mean_dice", report.metrics.get("ap", float("nan")))
+                self.looks.append((report.done, report.metrics["validation_loss"], figure))
         self._draw()
 
     def show_report(self, curves: dict[str, dict[str, list[float]]]) -> None:
@@ -86,7 +88,8 @@ class TrainCurves(QWidget):
         loss = curves.get("loss", {"step": [], "value": []})
         self.steps, self.losses = list(loss["step"]), list(loss["value"])
         looks = curves.get("validation_loss", {"step": [], "value": []})
-        scores = curves.get("ap", {"value": [float("nan")] * len(looks["step"])})
+        self._figure = "Dice" if "mean_dice" in curves else "AP"
+        scores = curves.get("mean_dice") or curves.get("ap", {"value": [float("nan")] * len(looks["step"])})
         self.looks = list(zip(looks["step"], looks["value"], scores["value"], strict=True))
         self._total = int(max(self.steps, default=1))
         self._draw()
@@ -153,7 +156,7 @@ class TrainCurves(QWidget):
         first, second = self._colours
         parts = [f'<span style="color:{first}">■</span> training {smooth[-1]:.2f}'] if smooth.size else []
         if looks.size:
-            parts.append(f'<span style="color:{second}">●</span> kept out {looks[-1, 1]:.2f}, AP {looks[-1, 2]:.2f}')
+            parts.append(f'<span style="color:{second}">●</span> kept out {looks[-1, 1]:.2f}, {self._figure} {looks[-1, 2]:.2f}')
         self.legend.setText(" &nbsp; ".join(parts) or "The curve begins with the first step.")
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_unet_seg.errors import InputError, UnetSegError
 from napari_unet_seg.gui.buttons import narrow_button
+from napari_unet_seg.gui.class_rows import ClassRows
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.image_picker import ImagePicker
@@ -18,9 +19,10 @@ from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.keys import Keys
 from napari_unet_seg.gui.layer_choice import TEMPORARY_KEY, LayerChoice
 from napari_unet_seg.gui.layers import read_source
-from napari_unet_seg.gui.learning import INSIDE, MODES, PAINTED, WHOLE, Material
+from napari_unet_seg.gui.learning import INSIDE, MODES, PAINTED, Material
 from napari_unet_seg.gui.painting import BACKGROUND, PAINTED_KEY, copy_steps, is_painted, new_layer, take_brush
 from napari_unet_seg.gui.region_picker import is_region
+from napari_unet_seg.gui.train_words import BRUSH, MODE, MODE_HINTS
 from napari_unet_seg.gui.where import areas_of
 
 if TYPE_CHECKING:
@@ -43,16 +45,6 @@ _CORRECT = (
     "The segmentation itself stays as it is."
 )
 _SCRIBBLE = "Make a layer to paint background in, and take the brush."
-_MODE = (
-    "Painted nuclei: a few nuclei teach, all else is unknown. Inside shapes: there, every nucleus is painted, and the rest is background. "
-    "Whole planes: the same for each plane on which something is painted."
-)
-_HINTS = {
-    PAINTED: "A few nuclei teach; what you did not paint is unknown.",
-    INSIDE: "Inside the shapes, what is not painted is background.",
-    WHOLE: "On each plane with something painted, the rest is background.",
-}
-_BRUSH = "Painting nucleus {}. Press N for the next one."
 
 
 class TrainInputs(QObject):
@@ -82,6 +74,7 @@ class TrainInputs(QObject):
         self.labels = LayerChoice(viewer, parent, _LABELS, lambda layer: isinstance(layer, Labels), is_painted)
         self.ground = LayerChoice(viewer, parent, _GROUND, lambda layer: isinstance(layer, Labels))
         self.shapes = LayerChoice(viewer, parent, _SHAPES, is_region, is_region)
+        self.classes = ClassRows(parent)
         self.mode_label, self.mode = QLabel("Learn from", parent), Choice(parent)
         self.mode_hint, self.brush_hint = Hint(parent), Hint(parent)
         self.annotate_button = narrow_button("Annotate", "tool", _ANNOTATE, parent)
@@ -96,6 +89,7 @@ class TrainInputs(QObject):
     def add_rows(self, layout: QFormLayout) -> None:
         """Place the rows in a form."""
         self.images.add_rows(layout)
+        self.classes.add_rows(layout)
         layout.addRow(self.labels.label, self.labels.box)
         layout.addRow("", _side_by_side(self.annotate_button, self.correct_button))
         layout.addRow("", self.brush_hint)
@@ -131,22 +125,27 @@ class TrainInputs(QObject):
         if mode == INSIDE:
             if self.shapes.layer is None:
                 raise InputError("There are no shapes yet: add a Shapes layer, and draw around what you painted completely.")
-            return Material(source, _pixels(labels), mode, polygons=areas_of(self.shapes.layer, image))
-        ground = self.ground.layer if mode == PAINTED and self.ground.layer != labels else None
-        return Material(source, _pixels(labels), mode, None if ground is None else _pixels(ground))
+            areas = areas_of(self.shapes.layer, image)
+            return Material(source, _pixels(labels), mode, polygons=areas, semantic=self.classes.on, names=self.classes.given)
+        ground = self.ground.layer if mode == PAINTED and self.ground.layer != labels and not self.classes.on else None
+        below = None if ground is None else _pixels(ground)
+        return Material(source, _pixels(labels), mode, below, semantic=self.classes.on, names=self.classes.given)
 
     def annotate(self) -> None:
         """Make a layer to paint in, or go on with the one that is chosen."""
         labels = self.labels.layer
         if labels is not None and PAINTED_KEY in labels.metadata:
-            self._paint(labels)
+            take_brush(self._viewer, labels, labels.selected_label) if self.classes.on else self._paint(labels)
         else:
             self._add(self.labels)
 
     def next_nucleus(self) -> None:
-        """Let the next stroke paint a number that is free."""
-        if self.labels.layer is not None:
-            self._paint(self.labels.layer)
+        """Let the next stroke paint a number that is free; of classes the next one, and the first again after one that is new."""
+        labels = self.labels.layer
+        if labels is not None and self.classes.on:
+            take_brush(self._viewer, labels, labels.selected_label % (self._top(labels) + 1) + 1)
+        elif labels is not None:
+            self._paint(labels)
 
     def scribble(self) -> None:
         """Make a layer to paint background in, or go on with the one that is chosen."""
@@ -167,12 +166,15 @@ class TrainInputs(QObject):
         self.annotate_button.setEnabled(image is not None)
         self.correct_button.setEnabled(image is not None and self._segmentation() is not None)
         for widget in (self.ground.label, self.ground.box, self.scribble_button):
-            widget.setVisible(mode == PAINTED)
+            widget.setVisible(mode == PAINTED and not self.classes.on)  # of classes, the background is one that is painted
         for widget in (self.shapes.label, self.shapes.box):
             widget.setVisible(mode == INSIDE)
-        self.mode_hint.setText(_HINTS[mode])
+        self.mode.setItemText(0, self.classes.mode_title)
+        self.mode_hint.setText(self.classes.hint(mode) or MODE_HINTS[mode])
         painting = labels is not None and str(labels.mode) == "paint" and self._viewer.layers.selection.active == labels
-        self.brush_hint.setText(_BRUSH.format(labels.selected_label) if painting else NO_LABELS)
+        number = labels.selected_label if painting else 0
+        words = BRUSH.format(number) if painting else NO_LABELS
+        self.brush_hint.setText(self.classes.brush_hint(number, self.highest) or words)
         self.brush_hint.setVisible(image is not None and (painting or labels is None))
 
     def _dress(self) -> None:
@@ -182,7 +184,7 @@ class TrainInputs(QObject):
         self.ground.box.setMinimumWidth(56)  # it shares its row
         self.mode.setAccessibleName("Learn from")
         for widget in (self.mode_label, self.mode):
-            widget.setToolTip(tooltip(_MODE))
+            widget.setToolTip(tooltip(MODE))
 
     def _connect(self) -> None:
         self.annotate_button.clicked.connect(self.annotate)
@@ -191,6 +193,7 @@ class TrainInputs(QObject):
         for changed in (self.images.changed, self.labels.changed, self.ground.changed, self.shapes.changed):
             changed.connect(self._follow)
         self.mode.currentIndexChanged.connect(self._note)
+        self.classes.changed.connect(self._note)
         self._copying.returned.connect(self._take_copy)
         self._copying.failed.connect(self.failed)
         self._viewer.layers.selection.events.active.connect(self._note_brush)
@@ -242,9 +245,13 @@ class TrainInputs(QObject):
         return bool(isalive(self.mode))  # type: ignore[no-untyped-call]  # layers may outlive the window
 
     def _paint(self, labels: Labels) -> None:
-        """Take the brush with a free number: the highest one counts, which is known some moments after a stroke, and the brush's own."""
+        """Take the brush with a free number."""
+        take_brush(self._viewer, labels, self._top(labels) + 1)
+
+    def _top(self, labels: Labels) -> int:
+        """Return the highest number in use, which is known some moments after a stroke, and the brush's own at once."""
         used = labels.selected_label if self._has(labels, labels.selected_label) else 0
-        take_brush(self._viewer, labels, max(self.highest, used) + 1)
+        return max(self.highest, used)
 
     def _has(self, labels: Labels, number: int) -> bool:
         """Whether a number is painted on the plane in view."""

@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet_seg.gui.buttons import narrow_button
-from napari_unet_seg.gui.dock import Dock
+from napari_unet_seg.gui.dock import WorkingDock
 from napari_unet_seg.gui.editors import Choice, Hint, Number, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
 from napari_unet_seg.gui.form import SettingsForm, fields_besides, tooltip
 from napari_unet_seg.gui.learning_line import LearningLine
+from napari_unet_seg.gui.network_rows import NetworkRows
 from napari_unet_seg.gui.status import StatusPanel
 from napari_unet_seg.gui.train_curves import TrainCurves
 from napari_unet_seg.gui.train_inputs import TrainInputs
@@ -54,7 +55,7 @@ _NOTHING_TIP = (
 _EARLIER_TIP = "Labels that you paint are saved in the background. This opens those of an earlier time, also after a crash."
 
 
-class TrainPanel(Dock):
+class TrainPanel(WorkingDock):
     """The rows, the buttons and what is below them.
 
     Parameters
@@ -71,6 +72,7 @@ class TrainPanel(Dock):
         self.engine = EnginePicker(self)
         self.form = SettingsForm(TrainSettings, self)
         self.form.set_visible(OWN_ROWS, False)
+        self.network = NetworkRows(self)
         self.learning, self.name_hint = LearningLine(self.inputs, self), Hint(self)
         self.status, self.curves, self.trained = StatusPanel(self, unit="steps"), TrainCurves(self), TrainedPanel(self)
         self._make_editors()
@@ -102,7 +104,8 @@ class TrainPanel(Dock):
         """
         number, unit = self.length.value(), self.length_unit.currentData()
         steps, minutes = (round(number), 0.0) if unit == STEPS else (0, number)
-        return replace(self.form.value(), device=self.engine.device, steps=steps, minutes=minutes)
+        classes = self.inputs.classes.classes(self.inputs.highest)
+        return replace(self.form.value(), device=self.engine.device, steps=steps, minutes=minutes, classes=classes)
 
     def suggest_name(self) -> None:
         """Write a name that is free, unless there is one."""
@@ -177,6 +180,7 @@ class TrainPanel(Dock):
         layout.addRow("", self.name_hint)
         layout.addRow(self.advanced_button)
         layout.addRow("", self.nothing_box)
+        self.network.add_rows(layout)
         self.form.add_rows(layout, ADVANCED)
         return Panel(layout)
 
@@ -188,8 +192,13 @@ class TrainPanel(Dock):
 
     def _change_base(self, nothing: bool) -> None:
         self.engine.model_box.setEnabled(not nothing)
+        self._show_network()
         if self.length_unit.currentData() == STEPS and self.length.value() in (TEACHING, FROM_NOTHING):
             self.length.setValue(self._usual_steps())
+
+    def _show_network(self) -> None:
+        """Show the shape of the network where it can be chosen: a model has one."""
+        self.network.set_visible(self.advanced_button.isChecked() and self.nothing_box.isChecked())
 
     def _usual_steps(self) -> int:
         return FROM_NOTHING if self.nothing_box.isChecked() else TEACHING
@@ -198,6 +207,7 @@ class TrainPanel(Dock):
         self.advanced_button.setText("▾ Advanced" if unfolded else "▸ Advanced")
         self.form.set_visible(ADVANCED, unfolded)
         self.nothing_box.setVisible(unfolded)
+        self._show_network()
 
     def _paint_plots(self, theme: str) -> None:
         self.curves.paint(theme)

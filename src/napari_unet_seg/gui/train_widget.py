@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_unet_seg.core.run_files import STATE
 from napari_unet_seg.errors import ModelError, UnetSegError
 from napari_unet_seg.gui.autosave import autosave_folder, open_edited, watch_edits
 from napari_unet_seg.gui.form import tooltip
@@ -24,7 +25,7 @@ from napari_unet_seg.gui.train_panel import TrainPanel
 from napari_unet_seg.gui.train_preview import TrainPreview
 from napari_unet_seg.gui.train_words import CANCELLED, ENDING, GO_ON, KEPT, READY, TAKEN, resume_words, training_words
 from napari_unet_seg.gui.training import PREPARING, Trained, resume_steps, train_steps
-from napari_unet_seg.io.run_plan import STATE, Plan, new_run, remove_run
+from napari_unet_seg.io.run_plan import Plan, new_run, remove_run
 from napari_unet_seg.progress import Command, Progress
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class TrainWidget(TrainPanel):
                 raise ModelError(TAKEN.format(name))
             if material is None:
                 return
-            plan = Plan(name, self.base, settings, folder=new_run(name))
+            plan = Plan(name, self.base, settings, folder=new_run(name), network=self.network.value())
         except UnetSegError as error:
             self._show_error(error)
             return
@@ -95,11 +96,9 @@ class TrainWidget(TrainPanel):
         self.status.detail.setText(ENDING)
 
     def cancel(self) -> None:
-        """End what goes on at its next step."""
-        self.job.cancel()
+        """End what goes on after its present step."""
+        super().cancel()
         self.chores.cancel()
-        self.status.show_cancelling()
-        self.cancel_button.setEnabled(False)
 
     def use(self) -> None:
         """Save the new model under its name, and outline the image with it."""
@@ -134,11 +133,10 @@ class TrainWidget(TrainPanel):
         self.chores.find()
 
     def _close(self) -> None:
-        self.job.cancel()
+        super()._close()
         self.chores.cancel()
         self.preview.stop()
         self.inputs.release()
-        self._activity.close()
 
     def _run(self, plan: Plan, steps: Steps[Trained]) -> None:
         """Start a training, or go on with one."""
@@ -225,11 +223,8 @@ class TrainWidget(TrainPanel):
                 self.preview.show(report.preview)
 
     def _show_progress(self, step: Progress) -> None:
-        self._activity.show_progress(step)
-        if not self.cancel_button.isEnabled():
-            return
-        self.status.show_progress(step)
-        if step.stage in _STOPPABLE and self._began is None:
+        super()._show_progress(step)
+        if self.cancel_button.isEnabled() and step.stage in _STOPPABLE and self._began is None:
             self._began = (time.monotonic(), step.done)
             self.preview.start(self.inputs.images.layer, self.inputs.images.channel)
             self._update()

@@ -5,12 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from napari_unet_seg.gui.learning import INSIDE, PAINTED, WHOLE
 from napari_unet_seg.gui.words import time_words
 
 if TYPE_CHECKING:
     from napari_unet_seg.io.run_plan import Plan
     from napari_unet_seg.progress import Progress
 
+MODE = (
+    "Painted nuclei: a few nuclei teach, all else is unknown. Inside shapes: there, every nucleus is painted, and the rest is background. "
+    "Whole planes: the same for each plane on which something is painted."
+)
+MODE_HINTS = {
+    PAINTED: "A few nuclei teach; what you did not paint is unknown.",
+    INSIDE: "Inside the shapes, what is not painted is background.",
+    WHOLE: "On each plane with something painted, the rest is background.",
+}
+BRUSH = "Painting nucleus {}. Press N for the next one."
 ENDING = "Ending, and keeping the best …"
 CANCELLED, GO_ON = "No model was made. What you painted is as it was.", " Resume goes on from where it was saved last."
 READY = "Teach the model what you painted."

@@ -57,7 +57,8 @@ class TrainedPanel(QWidget):
         self.warning.setVisible(bool(self.warning.text()))
         said = [sentence for sentence in trained.sentences if sentence not in report["warnings"]]
         self.sentences.setText(f"{trained.steps:,} steps in {time_words(trained.seconds)}. {' '.join(said)}")
-        caption = "Painted, before, after" if report["before"] or trained.plan.base else "Painted, found"
+        classes = trained.plan.settings.classes  # of another question, its base has no answer to show
+        caption = "Painted, before, after" if report["before"] or (trained.plan.base and not classes) else "Painted, found"
         self.pictures.set_pictures([Picture(QPixmap(str(path)), caption) for path in trained.pictures])
         self.show()
 
@@ -87,6 +88,9 @@ class TrainedPanel(QWidget):
 def _figures(report: Mapping[str, Any]) -> str:
     """Say before and after in one line; empty when nothing was measured."""
     before, after = report["before"], report["after"]
+    if after and "dice" in after:
+        each = ", ".join(f"{name} {value:.2f}" for name, value in after["dice"].items())
+        return f"Dice: {each}" + (f" (mean {before['mean_dice']:.2f} → {after['mean_dice']:.2f})" if before else "")
     if not after or not after["nuclei"]:
         return ""
     names = ("recall", "iou") if report["few"] else ("ap50", "mean_ap")

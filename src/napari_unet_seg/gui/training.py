@@ -162,7 +162,7 @@ def engine_steps(plan: Plan, read: list[Lesson] | None = None, material: Materia
     else:
         images, annotations = [lesson.image for lesson in read], (yield from _iter_annotations(plan, read, material))
         write_plan(plan, images, annotations)
-    model = yield from iter_train(images, annotations, base=plan.base or None, settings=plan.settings, run=plan.folder)
+    model = yield from iter_train(images, annotations, base=plan.base or plan.network, settings=plan.settings, run=plan.folder)
     model = replace(model, name=plan.name)
     model.save(plan.folder / MODEL)  # before anything else can fail
     pictures, trouble = yield from _iter_pictures(plan, images, annotations, model)
@@ -230,7 +230,7 @@ def _iter_looking(steps: Steps[Trained]) -> Steps[Trained]:
 
 def _iter_annotations(plan: Plan, read: list[Lesson], material: Material) -> Steps[list[Annotation]]:
     """Say where the planes can be believed; of painted nuclei, the base is asked where others are."""
-    if material.mode != PAINTED:
+    if material.mode != PAINTED or material.semantic:
         return [annotation_of(lesson, material) for lesson in read]
     from napari_unet_seg.core.sparse_set import iter_sparse
 

@@ -1,15 +1,18 @@
-"""A new model on a few images of a folder, as a generator: whoever wants to keep it sees first what it does elsewhere."""
+"""A model on a few images of a folder, as a generator: whoever wants to keep it, or to segment them all, sees first what it does there."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.segmentation import class_shares
 from napari_unet_seg.errors import InputError, UnetSegError
+from napari_unet_seg.io.quantities import Wishes
 from napari_unet_seg.progress import Progress, Steps, relay
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class Tried:
         With the outlines; None when the image could not be used.
     count : int
         Nuclei.
+    classes : str
+        How much there is of each class, when the model tells no nuclei apart; else empty.
     trouble : str
         Why it could not be used; else empty.
     """
@@ -42,6 +47,28 @@ class Tried:
     picture: npt.NDArray[np.uint8] | None
     count: int = 0
     trouble: str = ""
+    classes: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tried.
+
+    Parameters
+    ----------
+    model : str or Path
+        Its name, or its file.
+    device : {"auto", "cuda", "mps", "cpu"}
+    channel : str
+        Name or number of the channel that shows nuclei; empty to find it by its name.
+    wishes : Wishes
+        Settings; the model's own stand for the rest.
+    """
+
+    model: str | Path
+    device: str = "auto"
+    channel: str = ""
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 def try_steps(model: Path, folder: Path, device: str = "auto", choose: random.Random | None = None) -> Steps[list[Tried]]:
@@ -73,17 +100,44 @@ def try_steps(model: Path, folder: Path, device: str = "auto", choose: random.Ra
         If there is no image in the folder.
     """
     yield Progress(TRYING, 0, TRIED)
-    from napari_unet_seg.core.apart import iter_apart
     from napari_unet_seg.io.inputs import find_inputs
 
     paths = [source.path for source in find_inputs([folder]).sources]
     if not paths:
         raise InputError(f"There is no image in {folder}; choose a folder of TIFF, PNG or OME-Zarr images.")
-    taken = sorted((choose or random.Random()).sample(paths, min(TRIED, len(paths))))
+    return (yield from try_images(paths, Trial(model, device), choose))
+
+
+def try_images(paths: Sequence[Path], trial: Trial, choose: random.Random | None = None) -> Steps[list[Tried]]:
+    """Try a model on some of several images.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The images.
+    trial : Trial
+        What is tried.
+    choose : random.Random, optional
+        Which images are taken.
+
+    Yields
+    ------
+    Progress
+        After each image.
+
+    Returns
+    -------
+    list of Tried
+        Six at most, by name.
+    """
+    yield Progress(TRYING, 0, min(TRIED, len(paths)))
+    from napari_unet_seg.core.apart import iter_apart
+
+    taken = sorted((choose or random.Random()).sample(list(paths), min(TRIED, len(paths))))
     tried: list[Tried] = []
     for path in taken:
         try:
-            tried.append((yield from relay(iter_apart(_iter_try, model, path, device), _Renumber(len(tried), len(taken)))))
+            tried.append((yield from relay(iter_apart(_iter_try, trial, path), _Renumber(len(tried), len(taken)))))
         except UnetSegError as error:  # the others are worth seeing
             tried.append(Tried(path.name, None, trouble=str(error)))
         yield Progress(TRYING, len(tried), len(taken))
@@ -101,7 +155,7 @@ class _Renumber:
         return Progress(TRYING, self.done, self.total, notice=progress.notice)
 
 
-def _iter_try(model: Path, path: Path, device: str) -> Steps[Tried]:
+def _iter_try(trial: Trial, path: Path) -> Steps[Tried]:
     """Segment the middle of an image."""
     from napari_unet_seg.core.checkpoint import load_model
     from napari_unet_seg.core.segment import iter_segment
@@ -111,13 +165,19 @@ def _iter_try(model: Path, path: Path, device: str) -> Steps[Tried]:
 
     image = open_image(path)
     try:
-        channel = nuclear_channel(image)
+        channel = nuclear_channel(image, trial.channel)
     except InputError:  # nobody can be asked now; the name says which image it is
+        if trial.channel:
+            raise
         channel = 0
     plane = _middle(image.levels[0], image.axes, channel or 0)
     axes = "YXS" if plane.ndim == 3 else "YX"
-    result = yield from iter_segment(plane, load_model(model), device, axes)
-    return Tried(path.name, draw_overlay(ImageFile(path, plane, axes), result.labels), int(result.labels.max()))
+    model = load_model(trial.model)
+    settings = replace(trial.wishes.settings(model.defaults, image.scale), stack="planes", track="none", spacing=0.0, region=())
+    result = yield from iter_segment(plane, model, trial.device, axes, settings=settings)
+    shares = class_shares(result.features) if result.class_names else {}
+    told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+    return Tried(path.name, draw_overlay(ImageFile(path, plane, axes), result.labels), int(result.labels.max()), classes=told)
 
 
 def _middle(array: Any, axes: str, channel: int) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from napari_unet_seg.core.counting import counted_words
 from napari_unet_seg.errors import UnetSegError
 
 _BROKEN_TORCH = (
@@ -10,30 +13,32 @@ _BROKEN_TORCH = (
 )
 
 
-def count_words(count: int, planes: int = 1) -> str:
+def count_words(count: int, sizes: Mapping[str, int] | None = None, in_3d: bool = False, tracks: int | None = None) -> str:
     """Say how many nuclei there are.
 
     Parameters
     ----------
     count : int
-        Number of outlines.
-    planes : int
-        Number of planes that were gone through one by one; a nucleus may then have an outline in several of them.
+        Rows of the table.
+    sizes : mapping of str to int, optional
+        Lengths of the axes before Y and X; a nucleus may then have an outline in several planes, and at several times.
+    in_3d : bool
+        Whether planes are linked.
+    tracks : int, optional
+        Number of tracks, when nuclei were followed through time.
 
     Returns
     -------
     str
+        See `napari_unet_seg.core.counting.counted_words`; of a single plane also that there is none.
 
     Examples
     --------
-    >>> count_words(312), count_words(1), count_words(4312, planes=60)
-    ('312 nuclei', '1 nucleus', '4,312 outlines in 60 planes')
+    >>> count_words(312), count_words(0), count_words(4312, {"Z": 60})
+    ('312 nuclei', 'No nuclei found', '4,312 outlines in 60 planes')
     """
-    if planes > 1:
-        return f"{count:,} {'outline' if count == 1 else 'outlines'} in {planes:,} planes"
-    if count == 0:
-        return "No nuclei found"
-    return f"{count:,} {'nucleus' if count == 1 else 'nuclei'}"
+    sizes = {axis: length for axis, length in (sizes or {}).items() if length > 1}
+    return counted_words(count, sizes, in_3d, tracks) if count or sizes else "No nuclei found"
 
 
 def time_words(seconds: float) -> str:

@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from napari_unet_seg.atomic import make_folder
 from napari_unet_seg.errors import InputError, WriteError
+from napari_unet_seg.io.ahead import Ahead
+from napari_unet_seg.io.class_formats import class_formats
 from napari_unet_seg.io.failures import FAILURES, explain, noted
 from napari_unet_seg.io.inputs import drop_suffix
 from napari_unet_seg.io.quantities import Quantity, Wishes, ring_in_pixels
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.core.predict import Predictor
     from napari_unet_seg.core.segment import Segmentation
     from napari_unet_seg.io.image import ImageFile
     from napari_unet_seg.io.inputs import Source
@@ -36,9 +40,11 @@ FORMATS = {
     "csv": ".labels.csv",
     "geojson": ".labels.geojson",
     "overlay": ".overlay.png",
+    "trackmate": ".tracks.xml",
 }
 """What can be written beside each other, and how the files end."""
 STAGE = "Segmenting"
+NO_RINGS_IN_3D = "Rings are of single planes, so that nuclei in 3D were measured without."
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,10 @@ class Plan:
         Whether results that are there may be replaced.
     summary : bool
         Whether to write the tables over all images and the contact sheet.
+    resume : bool
+        Whether to keep what an earlier run had finished, and to go on where it was killed.
+    scheduler : str
+        ``"local"``, or the address of a dask scheduler whose workers do the blocks of all images.
     """
 
     sources: tuple[Source, ...]
@@ -76,6 +86,8 @@ class Plan:
     wishes: Wishes = field(default_factory=Wishes)
     overwrite: bool = False
     summary: bool = False
+    resume: bool = False
+    scheduler: str = "local"
 
     def outputs(self, source: Source) -> dict[str, Path]:
         """Return the files to write for an image, by format."""
@@ -117,47 +129,39 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
         if one of the tables over all images cannot be written.
     """
     from napari_unet_seg.core.checkpoint import load_model
-    from napari_unet_seg.core.device import choose_device
+    from napari_unet_seg.core.predict import Predictor
+    from napari_unet_seg.io.workers import check_workers
 
     _check(plan)
     loaded = load_model(model)
-    choose_device(device)
+    if not loaded.settings.distance:
+        plan = dataclasses.replace(plan, formats=class_formats(plan.formats, loaded.name))
+    predictor = Predictor(loaded, device)
+    check_workers(plan.scheduler)
     plan.wishes.check(loaded.defaults)
     make_folder(plan.output)
     if not plan.summary and (old := old_tables(plan.output)):
         yield Progress(STAGE, 0, len(plan.sources), notice=f"{old} are of an earlier run over a folder, and stay as they are.")
     with closing(Summary(plan.output)) as summary:
-        return (yield from _each(plan, loaded, device, summary))
+        return (yield from _each(plan, predictor, summary))
 
 
-def _each(plan: Plan, model: Model, device: str, summary: Summary) -> Steps[tuple[Outcome, ...]]:
+def _each(plan: Plan, predictor: Predictor, summary: Summary) -> Steps[tuple[Outcome, ...]]:
     """Go through the images, and write the tables over them."""
     outcomes: list[Outcome] = []
+    ahead = Ahead([source.path for source in plan.sources])
     try:
         for number, source in enumerate(plan.sources):
-            steps = _Image(plan, source, summary).run(model, device)
+            steps = _Image(plan, source, summary, ahead).run(predictor)
             stage = f"{STAGE} {source.relative.name}"
             outcome = yield from relay(steps, partial(_counted, stage=stage, number=number, images=len(plan.sources)))
             outcomes.append(outcome)
             yield Progress(STAGE, number + 1, len(plan.sources), preview=outcome)
     finally:  # also when the run is cancelled: what is finished is in the tables
+        ahead.close()
         if summary.started:
             summary.write()
     return tuple(outcomes)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it.
-
-    Raises
-    ------
-    WriteError
-        If the system refuses.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"The folder {folder} cannot be made: {error.strerror or error}; choose another one.") from error
 
 
 def _check(plan: Plan) -> None:
@@ -168,7 +172,9 @@ def _check(plan: Plan) -> None:
         raise InputError(f"{(unknown or [''])[0]!r} is no format; use one or more of {', '.join(FORMATS)}.")
     if plan.ring is not None and not plan.measure:
         raise InputError("A ring is measured in channels, and none is named; name them (--measure), or leave the ring out.")
-    if plan.summary and not plan.overwrite:
+    if "trackmate" in plan.formats and plan.wishes.values.get("track", "none") == "none":
+        raise InputError("There are tracks for TrackMate only of nuclei that are followed through time; say how (--track overlap).")
+    if plan.summary and not (plan.overwrite or plan.resume):
         refuse_old(plan.output)
 
 
@@ -181,18 +187,20 @@ def _counted(inner: Progress, stage: str, number: int, images: int) -> Progress:
 class _Image:
     """The way of one image through a run."""
 
-    def __init__(self, plan: Plan, source: Source, summary: Summary) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, source: Source, summary: Summary, ahead: Ahead) -> None:
+        """Begin at the image."""
+        self.plan, self.ahead = plan, ahead
         self.source = source
         self.summary = summary
         self.warnings: list[str] = []
+        self.written: tuple[str, ...] = ()
 
-    def run(self, model: Model, device: str) -> Steps[Outcome]:
+    def run(self, predictor: Predictor) -> Steps[Outcome]:
         """Do everything for the image; whatever goes wrong becomes the outcome's error, or a warning once its files are written."""
         started = time.monotonic()
         table, thumbnail = None, None
         try:
-            image, result = yield from self._segment(model, device)
+            image, result = yield from self._segment(predictor)
             outcome = describe(self.source, image, result)
             outcome = dataclasses.replace(outcome, outputs=self._write(image, result))
             table = result.features
@@ -205,26 +213,31 @@ class _Image:
         outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started, warnings=warnings)
         return self.summary.add(outcome, table, thumbnail) if self.plan.summary else outcome
 
-    def _segment(self, model: Model, device: str) -> Steps[tuple[ImageFile, Segmentation]]:
+    def _segment(self, predictor: Predictor) -> Steps[tuple[ImageFile, Segmentation]]:
         from napari_unet_seg.core.segment import iter_segment
+        from napari_unet_seg.io.batch_large import Found, iter_ready
         from napari_unet_seg.io.channels import choice_notice, measured_channels, nuclear_channel
-        from napari_unet_seg.io.image import open_image
         from napari_unet_seg.io.projection import maximum_projection
 
         self._refuse_existing()
-        image = open_image(self.source.path)
+        image = self.ahead.open(self.source.path)
         if image.is_labels:
             raise InputError(f"{self.source.path.name} holds labels, not intensities; give the image they were made from.")
         if image.notice:
             self.warnings.append(image.notice)
-        settings = self.plan.wishes.settings(model.defaults, image.scale)
+        settings = self.plan.wishes.settings(predictor.model.defaults, image.scale)
         channel = nuclear_channel(image, self.plan.channel)
         if notice := choice_notice(image, self.plan.channel, channel):
             self.warnings.append(notice)
         flat = maximum_projection(image) if settings.stack == "maximum" else image
         measured = measured_channels(flat, self.plan.measure, self.warnings)  # a wrong name is told before the network runs
         ring_in_pixels(self.plan.ring, image.scale)
-        steps = iter_segment(image.data, model, device, image.axes, channel, settings)
+        found = Found(image, channel, settings, measured)
+        ready = yield from relay(iter_ready(self.plan, self.source, found, predictor), self._noted)
+        if ready is not None:
+            self.written = ready.formats
+            return flat, ready.result
+        steps = iter_segment(image.data, predictor, axes=image.axes, channel=channel, settings=settings)
         result = yield from relay(steps, self._noted)
         full = result.full(flat.levels[0].shape[flat.axes.index("Y") :][:2])
         return flat, self._completed(flat, full, measured)
@@ -237,19 +250,21 @@ class _Image:
 
     def _refuse_existing(self) -> None:
         existing = [path for path in self.plan.outputs(self.source).values() if path.exists()]
-        if existing and not self.plan.overwrite:
+        if existing and not (self.plan.overwrite or self.plan.resume):
             raise WriteError(f"{existing[0]} exists already; choose another folder, or allow overwriting (--overwrite).")
 
     def _completed(self, image: ImageFile, result: Segmentation, measured: Mapping[str, Any]) -> Segmentation:
         """Add intensities and micrometres to the table, and the name of the input to the provenance."""
-        from napari_unet_seg.core.measure import add_physical, measure_intensities
+        from napari_unet_seg.core.measure import measure_intensities
+        from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d
 
-        features = result.features
-        if measured:
-            intensities = measure_intensities(result.labels, measured, ring_in_pixels(self.plan.ring, image.scale))
-            features = features.merge(intensities, on="label", validate="1:1")
-        if "Y" in image.scale and "X" in image.scale:
-            features = add_physical(features, (image.scale["Y"], image.scale["X"]))
+        features, ring = result.features, ring_in_pixels(self.plan.ring, image.scale)
+        if measured and is_in_3d(features):
+            self.warnings += [NO_RINGS_IN_3D] if ring else []
+            features = features.merge(measure_intensities_in_3d(result.labels, measured), on="label", validate="1:1")
+        elif measured and features["label"].is_unique:  # of a class map, planes share their numbers
+            features = features.merge(measure_intensities(result.labels, measured, ring), on="label", validate="1:1")
+        features = add_micrometres(features, image.scale)
         provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}
         if image.channel_axis is not None:
             provenance["channel_name"] = image.channel_names[provenance["channel"]]
@@ -264,7 +279,11 @@ class _Image:
         name = drop_suffix(result.provenance["input"])
         info = LabelsInfo(axes, image.scale, name, result.provenance, result.features)
         outputs = self.plan.outputs(self.source)
+        if "track" not in result.features:  # of an image without times, as a notice says
+            outputs.pop("trackmate", None)
         for name, path in outputs.items():
+            if name in self.written:
+                continue
             make_folder(path.parent)
             if name == "overlay":
                 write_png(path, draw_overlay(image, result.labels, result.provenance["channel"]))

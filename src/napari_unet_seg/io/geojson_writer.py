@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.io.labels_info import iter_planes, open_labels
 from napari_unet_seg.io.outlines import trace_outlines
 from napari_unet_seg.io.table_writer import labels_table

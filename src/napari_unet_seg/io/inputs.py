@@ -14,7 +14,7 @@ from napari_unet_seg.errors import InputError
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk", ".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".png", ".jpg", ".jpeg")
 """What images in a folder are called; a file that is named by itself may have any name, since its content decides."""
-RESULTS = ("*.labels.*", "*.classes.*", "*.rois.zip", "*.overlay.png", "contact_sheet*.png")
+RESULTS = ("*.labels.*", "*.classes.*", "*.rois.zip", "*.tracks.xml", "*.overlay.png", "contact_sheet*.png")
 """What this program writes beside images; none of it is ever an input."""
 _ZARR_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 

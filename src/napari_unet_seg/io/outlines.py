@@ -55,6 +55,7 @@ class _Edges:
     """Whether the edge ends at a corner where two pixels of the nucleus meet diagonally."""
 
     def part(self, chosen: Any) -> _Edges:
+        """Return some of them."""
         return _Edges(self.label[chosen], self.edge[chosen], self.following[chosen], self.pinched[chosen])
 
 

@@ -128,7 +128,9 @@ class Wishes:
             If a size is in micrometres and the pixel size is not known, or a setting is out of range.
         """
         sizes: dict[str, Any] = {name: _in_pixels(name, size, scale) for name, size in self.sizes.items()}
-        return dataclasses.replace(defaults, **self.values, **sizes)
+        settings = dataclasses.replace(defaults, **self.values, **sizes)
+        linked = settings.stack == "linked" or settings.track != "none"
+        return dataclasses.replace(settings, spacing=plane_spacing(scale)) if linked and not settings.spacing else settings
 
     def check(self, defaults: SegmentSettings) -> None:
         """Raise for what is wrong on every image, whatever its pixel size.
@@ -140,6 +142,22 @@ class Wishes:
         """
         pixels = {name: size for name, size in self.sizes.items() if not size.physical}
         Wishes(self.values, pixels).settings(defaults, {})
+
+
+def plane_spacing(scale: Mapping[str, float]) -> float:
+    """Return the distance of two planes over the size of a pixel.
+
+    Parameters
+    ----------
+    scale : mapping of str to float
+        Size of a step along ``Z``, ``Y`` and ``X``, as far as known.
+
+    Returns
+    -------
+    float
+        0 when it is not known.
+    """
+    return round(scale["Z"] / math.sqrt(scale["Y"] * scale["X"]), 6) if {"Z", "Y", "X"} <= set(scale) else 0.0
 
 
 def ring_in_pixels(ring: Quantity | None, scale: Mapping[str, float]) -> float:

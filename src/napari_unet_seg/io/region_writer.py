@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.io.region_reader import HALF
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.io.labels_info import iter_planes, open_labels
 from napari_unet_seg.io.outlines import trace_outlines
 

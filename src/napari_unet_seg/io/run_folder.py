@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.io.image import ImageFile
 from napari_unet_seg.io.overlay import draw_overlay, write_png
 from napari_unet_seg.io.plot import draw_curves
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
+_TERMS = {"cross_entropy": "cross-entropy", **{name: name for name in ("distance", "supervision", "adversarial")}, "dice": "Dice"}
 _PLOTS = (
     ("Loss", {"loss": "training", "validation_loss": "kept out"}),
-    ("Terms of the training's loss", {"cross_entropy": "cross-entropy", "dice": "Dice", "distance": "distance"}),
+    ("Terms of the training's loss", _TERMS),
     ("Mean AP of what is kept out", {"ap": "IoU 0.5 to 0.9"}),
+    ("Dice of what is kept out", {"mean_dice": "mean of the classes"}),
 )
 _FIRST = ("step", "seconds", "rate", "loss")
 """Columns of the history that come first."""
@@ -82,6 +84,7 @@ def write_run(folder: Path, model: Model, examples: Sequence[Example] = ()) -> l
     report = model.card.get("report", {})
     drawn = report.get("curves", {})
     plots = [(title, {words: drawn[name] for name, words in names.items() if name in drawn}) for title, names in _PLOTS]
+    plots.append(("Dice of each class", {name: drawn[f"dice_{name}"] for name in model.settings.classes if f"dice_{name}" in drawn}))
     write_png(folder / "curves.png", draw_curves(plots))
     pictures = _pictures(folder, examples)
     described = _write(folder / "settings.json", json.dumps(_described(model), indent=1, sort_keys=True))
@@ -133,7 +136,7 @@ def _table(history: Sequence[Mapping[str, float]]) -> str:
 def _described(model: Model) -> dict[str, Any]:
     from napari_unet_seg.core.environment import describe_environment
 
-    kept = ("base", "base_sha256", "training", "steps", "images")
+    kept = ("base", "base_sha256", "training", "steps", "share", "images")
     card: dict[str, Any] = {name: model.card[name] for name in kept if name in model.card}
     return {**card, "network": model.settings.to_dict(), "versions": describe_environment().versions, "model_sha256": model.sha256}
 
@@ -145,7 +148,8 @@ def _report(model: Model, pictures: Sequence[Path]) -> str:
     lines = [f"# {model.name}", "", *(f"- {sentence}" for sentence in (sentences(report) if report else ())), ""]
     lines += [f"{model.card.get('steps', 0)} steps. Weights: `best.safetensors`.", "", "![curves](curves.png)", ""]
     if pictures:
-        names = "annotated, base, model" if model.card.get("base") else "annotated, model"
+        compared = model.card.get("base") and (model.settings.distance or (report or {}).get("before"))
+        names = "annotated, base, model" if compared else "annotated, model"
         lines += ["## Pictures", "", f"From left to right: {names}.", "", *(f"![{path.stem}]({path.name})\n" for path in pictures)]
     return "\n".join(lines)
 

@@ -18,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.core.annotations import Annotation
+from napari_unet_seg.core.run_files import STATE
 from napari_unet_seg.errors import ReadError, SettingsError, WriteError
-from napari_unet_seg.io.atomic import atomic_path
-from napari_unet_seg.settings import TrainSettings
+from napari_unet_seg.settings import NetworkSettings, TrainSettings
 
-STATE = "state.safetensors"
-"""Written by the engine; without it there is nothing to go on with."""
 MOST_RUNS = 3
 """Older trainings that nobody saved or discarded are deleted."""
 _PLAN, _DATA = "plan.json", "data.npz"
@@ -45,6 +44,8 @@ class Plan:
         What there is to learn from, in one line.
     folder : Path
         The run folder.
+    network : NetworkSettings
+        The shape of a network that starts from nothing.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Plan:
     settings: TrainSettings
     learned_from: str = ""
     folder: Path = field(default_factory=Path)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
 
 
 def runs_folder() -> Path:
@@ -109,7 +111,12 @@ def write_plan(plan: Plan, images: Sequence[Any], annotations: Sequence[Annotati
         arrays |= {f"labels_{number}": annotation.labels, f"known_{number}": annotation.known}
     with atomic_path(plan.folder / _DATA) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-    described = {**asdict(plan), "settings": plan.settings.to_dict(), "groups": [annotation.group for annotation in annotations]}
+    described = {
+        **asdict(plan),
+        "settings": plan.settings.to_dict(),
+        "network": plan.network.to_dict(),
+        "groups": [annotation.group for annotation in annotations],
+    }
     described.pop("folder")
     with atomic_path(plan.folder / _PLAN) as temporary:
         temporary.write_text(json.dumps(described, indent=1), encoding="utf-8")
@@ -134,7 +141,8 @@ def read_plan(folder: Path) -> Plan:
     found = _described(folder)
     try:
         settings = TrainSettings.from_dict(found["settings"])
-        return Plan(str(found["name"]), str(found["base"]), settings, str(found["learned_from"]), folder)
+        network = NetworkSettings.from_dict(found.get("network", {}))
+        return Plan(str(found["name"]), str(found["base"]), settings, str(found["learned_from"]), folder, network)
     except (KeyError, TypeError, SettingsError) as error:
         raise _damaged(folder) from error
 

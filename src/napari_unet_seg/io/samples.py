@@ -14,8 +14,10 @@ from napari_unet_seg.errors import ReadError
 if TYPE_CHECKING:
     from napari_unet_seg.io.napari_reader import LayerTuple
 
-SAMPLES = ("nuclei", "tissue", "blurred", "crowded", "cells", "stack", "movie")
-"""Names of the files."""
+SAMPLES = ("nuclei", "tissue", "blurred", "crowded", "envelope", "cells", "stack", "movie")
+"""Names of the files of nuclei."""
+OF_CLASSES = "classes"
+"""Name of the file whose truth is a class of each pixel."""
 DEMO = ("nuclei", "tissue")
 """Fluorescence and histology, which the demo segments."""
 TRUTH = "{} truth"
@@ -30,8 +32,8 @@ def sample_path(name: str = "nuclei") -> Path:
     Parameters
     ----------
     name : str
-        One of `SAMPLES`: "nuclei" is uint16 (Y, X) with 0.325 µm a pixel, "tissue" uint8 (Y, X, 3) with 0.5 µm a pixel, "cells" has two
-        channels, "stack" planes 0.9 µm apart, "movie" a time every ten minutes.
+        One of `SAMPLES` or `OF_CLASSES`: "nuclei" is uint16 (Y, X) with 0.325 µm a pixel, "tissue" uint8 (Y, X, 3) with 0.5 µm a pixel,
+        "cells" has two channels, "stack" planes 0.9 µm apart, "movie" a time every ten minutes.
 
     Returns
     -------
@@ -57,7 +59,8 @@ def truth_path(name: str = "nuclei") -> Path:
     Returns
     -------
     Path
-        A TIFF of uint16, the image's axes less channels and colours, 0 where there is no nucleus.
+        A TIFF of uint16, the image's axes less channels and colours, 0 where there is no nucleus; of "classes" 1 glass, 2 stroma,
+        3 epithelium, 4 blood.
 
     Raises
     ------
@@ -87,9 +90,19 @@ def open_crowded() -> list[LayerTuple]:
     return sample_layers("crowded")
 
 
+def open_envelope() -> list[LayerTuple]:
+    """Return the layers of nuclei of which only the envelope is stained, which the bundled model does not know."""
+    return sample_layers("envelope")
+
+
 def open_cells() -> list[LayerTuple]:
     """Return the layers of two channels: nuclei, and a protein to measure in them."""
     return sample_layers("cells")
+
+
+def open_classes() -> list[LayerTuple]:
+    """Return the layers of a stained section of four types of tissue, whose truth has one number a type."""
+    return sample_layers(OF_CLASSES)
 
 
 def open_stack() -> list[LayerTuple]:
@@ -157,8 +170,8 @@ def _read_truth(name: str) -> Any:
 
 
 def _existing(name: str, path: Path) -> Path:
-    if name not in SAMPLES:
-        raise ReadError(f"There is no sample named {name!r}; there are {', '.join(map(repr, SAMPLES))}.")
+    if name not in (*SAMPLES, OF_CLASSES):
+        raise ReadError(f"There is no sample named {name!r}; there are {', '.join(map(repr, (*SAMPLES, OF_CLASSES)))}.")
     if not path.is_file():
         raise ReadError(f"The sample {path} is missing from the installation; install napari-unet-seg again.")
     return path

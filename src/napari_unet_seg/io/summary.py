@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unet_seg.atomic import atomic_path
+from napari_unet_seg.core.counting import counted_words
 from napari_unet_seg.errors import WriteError
-from napari_unet_seg.io.atomic import atomic_path
 from napari_unet_seg.io.contact_sheet import ContactSheet, pages_in
 from napari_unet_seg.io.failures import noted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.io.inputs import Source
 
 NUCLEI, IMAGES, SHEET = "nuclei.csv", "images.csv", "contact_sheet.png"
-COLUMNS = ("file", "nuclei", "per_mm2", "touching_border", "planes", "megapixels", "polarity", "low", "high", "warnings", "error")
+_COUNTS = ("nuclei", "per_mm2", "touching_border", "planes", "times", "tracks", "megapixels")
+COLUMNS = ("file", *_COUNTS, "polarity", "low", "high", "warnings", "error")
 """Columns of the table of images."""
 
 
@@ -41,7 +43,12 @@ class Outcome:
     outputs : tuple of Path
         Files written; the first is the main one.
     nuclei, touching_border, planes : int or None
-        Counts, None when there is no result. In a stack, nuclei are outlines, counted in each plane.
+        Counts, None when there is no result. In a stack whose planes are not linked, nuclei are outlines, counted in each plane; in a
+        movie they are counted at each time.
+    times, tracks : int or None
+        Number of times, and of nuclei that were followed through them.
+    in_3d : bool
+        Whether the planes are linked, so that nuclei are nuclei.
     per_mm2 : float or None
         Nuclei per square millimetre, None when the pixel size is not known.
     megapixels : float or None
@@ -58,6 +65,8 @@ class Outcome:
         Sentences the user should read.
     error : str
         Why there is no result; else empty.
+    classes : mapping of str to float, or None
+        Of a class map, the share of each class besides the background; None when the labels are nuclei.
     """
 
     source: Source
@@ -65,6 +74,9 @@ class Outcome:
     nuclei: int | None = None
     touching_border: int | None = None
     planes: int | None = None
+    times: int | None = None
+    tracks: int | None = None
+    in_3d: bool = False
     per_mm2: float | None = None
     megapixels: float | None = None
     polarity: str = ""
@@ -74,19 +86,42 @@ class Outcome:
     device: str = ""
     warnings: tuple[str, ...] = field(default=())
     error: str = ""
+    classes: Mapping[str, float] | None = None
 
     @property
     def found(self) -> str:
-        """How many nuclei there are, in words; one that shows in several planes of a stack is counted in each."""
-        count = self.nuclei or 0
-        if self.planes == 1:
-            return f"{count:,} {'nucleus' if count == 1 else 'nuclei'}"
-        return f"{count:,} {'outline' if count == 1 else 'outlines'} in {self.planes} planes"
+        """How many nuclei there are, in words; of a class map how much there is of each class."""
+        if self.classes is not None:
+            return ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.classes.items()) or "background alone"
+        return counted_words(self.nuclei or 0, {"Z": self.planes or 1, "T": self.times or 1}, self.in_3d, self.tracks)
 
     def row(self) -> dict[str, Any]:
         """Return the image's row of the table of images; no times, so that equal runs give equal files."""
         values = {name: getattr(self, name) for name in COLUMNS[1:-2]}
         return {"file": self.source.shown} | values | {"warnings": " ".join(self.warnings), "error": self.error}
+
+
+def summed(outcomes: Iterable[Outcome]) -> str:
+    """Say how many nuclei there are in several images.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        Those without a result count nothing.
+
+    Returns
+    -------
+    str
+        Tracks if nuclei were followed in each image, outlines if some image has planes that are not linked or several times.
+    """
+    good = [outcome for outcome in outcomes if not outcome.error]
+    if good and all(outcome.tracks is not None for outcome in good):
+        count = sum(outcome.tracks or 0 for outcome in good)
+        return f"{count:,} {'track' if count == 1 else 'tracks'}"
+    several = any((outcome.times or 1) > 1 or ((outcome.planes or 1) > 1 and not outcome.in_3d) for outcome in good)
+    one, many = ("outline", "outlines") if several else ("nucleus", "nuclei")
+    count = sum(outcome.nuclei or 0 for outcome in good)
+    return f"{count:,} {one if count == 1 else many}"
 
 
 class Summary:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.core.intensities import follows_pixels
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.core.numbering import compact
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_volumes
 from napari_unet_seg.io.labels_info import iter_bands, iter_planes, open_labels
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_COMPARED_IN_3D = ("volume", "centroid_z", "centroid_y", "centroid_x")
 _COMPARED = ("area", "centroid_y", "centroid_x")
 """A table with these is taken for one of `napari_unet_seg.core.measure`; what they mean in others is not known."""
 
@@ -75,6 +77,8 @@ def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:
         return pixels
     features = _with_label(info.features)
     features = features[features["label"].isin(pixels["label"])]
+    if is_in_3d(features):
+        return _corrected_in_3d(features, array, info)
     if set(_COMPARED) <= set(features) and features["label"].is_unique:
         return _corrected(features, pixels, array, info)
     new = pixels[~pixels["label"].isin(features["label"])]
@@ -109,6 +113,39 @@ def _corrected(features: pd.DataFrame, pixels: pd.DataFrame, array: Any, info: L
     fresh = fresh.merge(changed[others], on="label", how="left").dropna(axis=1, how="all")
     table = pd.concat([kept, fresh]) if len(kept) else fresh.reindex(columns=features.columns)
     return table.set_index("label").loc[order].reset_index()[list(features)]
+
+
+def _corrected_in_3d(features: pd.DataFrame, array: Any, info: LabelsInfo) -> pd.DataFrame:
+    """Return the features of nuclei in 3D with what is true of the pixels, and with rows of the nuclei that are new."""
+    fresh = _volumes(array, info).set_index("label")
+    known = features.set_index("label")
+    rows = [label for label in known.index if label in fresh.index] + [label for label in fresh.index if label not in known.index]
+    table, now = known.reindex(rows), fresh.loc[rows]
+    same = np.logical_and.reduce([np.isclose(table[name].astype(float), now[name], rtol=1e-7, atol=1e-4) for name in _COMPARED_IN_3D])
+    if same.all():
+        return features.reset_index(drop=True)
+    for name in (str(name) for name in table):
+        if name in now:
+            table[name] = np.where(same, table[name], now[name])
+        elif follows_pixels(name):
+            table.loc[~same, name] = np.nan
+    return table.reset_index()[list(features)]
+
+
+def _volumes(array: Any, info: LabelsInfo) -> pd.DataFrame:
+    """Measure nuclei in 3D, at each time."""
+    import pandas as pd
+
+    axes = info.stored_axes
+    place = axes.index("Z")
+    others = [axis for axis in range(len(axes) - 2) if axis != place]
+    volumes = array.transpose([*others, place, len(axes) - 2, len(axes) - 1])
+    tables = []
+    for index in np.ndindex(*volumes.shape[:-3]):
+        names = {f"plane_{axes[axis].lower()}": at for axis, at in zip(others, index, strict=True)}
+        tables.append(measure_volumes(np.asarray(volumes[index])).assign(**names))
+    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    return add_micrometres(table, {axis: step for axis in "ZYX" if (step := info.step(axis))}).drop(columns="index")
 
 
 def _plane_columns(features: pd.DataFrame, info: LabelsInfo) -> list[str]:

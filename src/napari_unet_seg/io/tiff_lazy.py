@@ -34,6 +34,7 @@ class TiffSource:
     """
 
     def __init__(self, path: Path, series: int, axes: str) -> None:
+        """Note what to open; nothing is opened yet."""
         self.path = path
         self.series = series
         self.axes = axes
@@ -79,6 +80,7 @@ class TiffArray:
     """
 
     def __init__(self, source: TiffSource, level: int) -> None:
+        """Learn the shape; no pixel is read yet."""
         self.source = source
         self.level = level
         array = source.array(level)

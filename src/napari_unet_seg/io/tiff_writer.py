@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet_seg.io.atomic import atomic_path
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.io.labels_info import as_stored, iter_bands, iter_planes, open_labels, stored_dtype
 
 if TYPE_CHECKING:

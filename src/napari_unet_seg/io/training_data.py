@@ -61,21 +61,24 @@ class TrainingSet:
     ground: list[Array] | None = None
 
 
-def read_training_set(images: Path, labels: Path, known: Path | None = None, channel: str = "", ground: Path | None = None) -> TrainingSet:
+def read_training_set(
+    images: Path, labels: Path, known: Path | None = None, channel: str = "", ground: Path | None = None, one_each: bool = True
+) -> TrainingSet:
     """Read images and the labels of the same names.
 
     Parameters
     ----------
     images, labels : Path
         Folders, or two files. Stacks are taken apart into planes. Twice the same folder is one that holds both: ``images/`` and
-        ``masks/`` or ``labels/``, or a folder with ``images/`` and ``masks/`` for each image, as Kaggle's Data Science Bowl 2018 has
-        them.
+        ``masks/`` or ``labels/``, or, as Kaggle's Data Science Bowl 2018, a folder with ``images/`` and ``masks/`` for each image.
     known : Path, optional
         Folder (or file) of masks of the labels' names: not 0 where the annotation can be believed.
     channel : str
         Name or number of the channel that shows nuclei, where there are several.
     ground : Path, optional
         Folder (or file) of masks of the labels' names: not 0 where background is painted. Images without one have none.
+    one_each : bool
+        Whether each nucleus should have a number of its own; False for labels of classes.
 
     Returns
     -------
@@ -100,16 +103,21 @@ def read_training_set(images: Path, labels: Path, known: Path | None = None, cha
         found.labels += _matching(labels_path, planes, "labels")
         found.groups += [group_name(name)] * len(planes)
         if found.known is not None:
-            if name not in masks:
-                raise InputError(f"{image_path.name} has no mask in {known}; add one, or leave the image out.")
-            found.known += [plane != 0 for plane in _matching(masks[name], planes, "mask")]
+            found.known += [plane != 0 for plane in _matching(_mask_of(image_path, name, masks), planes, "mask")]
         if found.ground is not None:
             found.ground += _grounds(grounds.get(name), planes)
-        if _is_one_mask(found.labels[-len(planes) :]):
+        if one_each and _is_one_mask(found.labels[-len(planes) :]):
             found.notices.append(_ONE_MASK.format(labels_path.name))
     found.groups = _by_folder(found.groups)
     found.notices += _left_out([*pairs.first, *pairs.second])
     return found
+
+
+def _mask_of(image: Path, name: str, masks: dict[str, Path]) -> Path:
+    if name not in masks:
+        folder = next(iter(masks.values())).parent if masks else "the folder of masks"
+        raise InputError(f"{image.name} has no mask in {folder}; add one, or leave the image out.")
+    return masks[name]
 
 
 def _left_out(alone: list[Path]) -> list[str]:

@@ -10,6 +10,7 @@ from napari_unet_seg.io.geojson_writer import write_geojson
 from napari_unet_seg.io.roi_writer import write_rois
 from napari_unet_seg.io.table_writer import write_csv
 from napari_unet_seg.io.tiff_writer import write_classes, write_tiff
+from napari_unet_seg.io.trackmate_writer import write_trackmate
 from napari_unet_seg.io.zarr_writer import write_zarr
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _WRITERS: dict[str, Writer] = {  # the first ending that fits decides
     ".csv": write_csv,
     ".geojson": write_geojson,
     ".zarr": write_zarr,
+    ".xml": write_trackmate,
 }
 
 
@@ -35,7 +37,7 @@ def write_labels(path: str | os.PathLike[str], labels: Any, *, info: LabelsInfo)
     """Write labels in the format of the ending of `path`.
 
     ``.tif`` is OME-TIFF (``.classes.tif`` a class map), ``.zarr`` OME-Zarr, ``.zip`` ImageJ ROIs, ``.csv`` the table of the nuclei and
-    ``.geojson`` detections for QuPath.
+    ``.geojson`` detections for QuPath; ``.xml`` the tracks for TrackMate.
 
     Parameters
     ----------

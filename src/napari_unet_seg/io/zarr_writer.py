@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.errors import WriteError
-from napari_unet_seg.io.atomic import atomic_path
 from napari_unet_seg.io.labels_info import as_stored, open_labels, stored_dtype
 
 if TYPE_CHECKING:
     import os
 
+    import numpy.typing as npt
     import zarr
 
     from napari_unet_seg.io.labels_info import LabelsInfo
 
-_CHUNK = 1024
+CHUNK = 1024
+"""Pixels of a chunk along Y and X."""
 _ORDER = "TCZYX"
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
@@ -52,16 +54,21 @@ def write_zarr(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> N
         If the system refuses to write, or the folder there holds something other than labels.
     """
     array = open_labels(labels, info)
-    _refuse_other_folder(Path(path))
-    axes = info.stored_axes
-    order = sorted(axes, key=_ORDER.index)
-    array = array.transpose([axes.index(axis) for axis in order])
+    refuse_other_folder(Path(path))
+    array = array.transpose(stored_order(info))
     with atomic_path(path) as temporary:
-        _write(temporary, array, "".join(order), info)
+        _fill(create_zarr(temporary, array.shape, stored_dtype(array), info), array)
+        finish_zarr(temporary, info)
 
 
-def _refuse_other_folder(path: Path) -> None:
-    """Keep a slip of the mouse from replacing the folder of an image, or any other, by its labels."""
+def refuse_other_folder(path: Path) -> None:
+    """Keep a slip of the mouse from replacing the folder of an image, or any other, by its labels.
+
+    Raises
+    ------
+    WriteError
+        If something other than labels is in it.
+    """
     if not path.is_dir() or not any(path.iterdir()):
         return
     try:
@@ -73,13 +80,54 @@ def _refuse_other_folder(path: Path) -> None:
         raise WriteError(f"{path} was not written, because that folder holds something other than labels; choose another name.")
 
 
-def _write(path: Path, array: Any, axes: str, info: LabelsInfo) -> None:
+def stored_order(info: LabelsInfo) -> tuple[int, ...]:
+    """Return which axis of the labels comes first, second ... in the file: time, channel, z, y, x."""
+    axes = info.stored_axes
+    return tuple(axes.index(axis) for axis in sorted(axes, key=_ORDER.index))
+
+
+def create_zarr(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, info: LabelsInfo) -> zarr.Array[Any]:
+    """Make a folder of labels that are still to come.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist.
+    shape : tuple of int
+        Of the labels, in the order of `stored_order`.
+    dtype : dtype
+    info : LabelsInfo
+        Its axes.
+
+    Returns
+    -------
+    zarr.Array
+        The largest level, full of 0, in chunks of `CHUNK` pixels.
+    """
     import zarr
 
-    root = zarr.create_group(path, zarr_format=3)
-    levels = [_create(root, 0, array.shape, stored_dtype(array), axes)]
-    _fill(levels[0], array)
-    while max(levels[-1].shape[-2:]) > _CHUNK:
+    axes = "".join(info.stored_axes[place] for place in stored_order(info))
+    return _create(zarr.create_group(path, zarr_format=3), 0, shape, np.dtype(dtype), axes)
+
+
+def finish_zarr(path: Path, info: LabelsInfo) -> None:
+    """Add the smaller levels and the metadata to a folder whose largest level is filled; what there is of them is made anew.
+
+    Parameters
+    ----------
+    path : Path
+        From `create_zarr`.
+    info : LabelsInfo
+        Axes, micrometres, name and provenance.
+    """
+    import zarr
+
+    root = zarr.open_group(path, mode="a")
+    largest = root["0"]
+    assert isinstance(largest, zarr.Array)  # made by `create_zarr`
+    levels = [largest]
+    axes = "".join(info.stored_axes[place] for place in stored_order(info))
+    while max(levels[-1].shape[-2:]) > CHUNK:
         above = levels[-1]
         halved = (*above.shape[:-2], *(-(-size // 2) for size in above.shape[-2:]))
         levels.append(_create(root, len(levels), halved, above.dtype, axes))
@@ -88,8 +136,12 @@ def _write(path: Path, array: Any, axes: str, info: LabelsInfo) -> None:
 
 
 def _create(root: zarr.Group, level: int, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> zarr.Array[Any]:
-    chunks = (*(1 for _ in shape[:-2]), *(min(_CHUNK, size) for size in shape[-2:]))
-    return root.create_array(str(level), shape=shape, dtype=dtype, chunks=chunks, dimension_names=list(axes.lower()), fill_value=0)
+    chunks = (*(1 for _ in shape[:-2]), *(min(CHUNK, size) for size in shape[-2:]))
+    from zarr.codecs import ZstdCodec
+
+    codec = ZstdCodec(level=0, checksum=True)  # level 0 is the usual one; with the checksum, whoever reads a damaged chunk is told
+    options: dict[str, Any] = {"dimension_names": list(axes.lower()), "compressors": codec, "fill_value": 0, "overwrite": True}
+    return root.create_array(str(level), shape=shape, dtype=dtype, chunks=chunks, **options)
 
 
 def _fill(target: zarr.Array[Any], array: Any) -> None:
@@ -106,10 +158,10 @@ def _halve(source: zarr.Array[Any], target: zarr.Array[Any]) -> None:
     """Copy chunk by chunk from the level before, never from the array given: reading that again may be dear."""
     height, width = target.shape[-2:]
     for index in np.ndindex(*target.shape[:-2]):
-        for y in range(0, height, _CHUNK):
-            for x in range(0, width, _CHUNK):
-                block = np.asarray(source[(*index, slice(2 * y, 2 * (y + _CHUNK)), slice(2 * x, 2 * (x + _CHUNK)))])
-                target[(*index, slice(y, y + _CHUNK), slice(x, x + _CHUNK))] = block[::2, ::2]
+        for y in range(0, height, CHUNK):
+            for x in range(0, width, CHUNK):
+                block = np.asarray(source[(*index, slice(2 * y, 2 * (y + CHUNK)), slice(2 * x, 2 * (x + CHUNK)))])
+                target[(*index, slice(y, y + CHUNK), slice(x, x + CHUNK))] = block[::2, ::2]
 
 
 def _attributes(levels: list[zarr.Array[Any]], axes: str, info: LabelsInfo) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_unet_seg import atomic
+from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.errors import WriteError
-from napari_unet_seg.io import atomic
-from napari_unet_seg.io.atomic import atomic_path
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.writers import write_labels
 
-SOURCE = Path(atomic.__file__).parents[2]
+SOURCE = Path(atomic.__file__).parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits of POSIX")
 ENDINGS = [".labels.tif", ".rois.zip", ".labels.csv", ".labels.geojson", ".labels.zarr"]
 

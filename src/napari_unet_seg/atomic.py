@@ -82,6 +82,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         _remove(temporary)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; it may be there.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"The folder {folder} cannot be made: {error.strerror or error}; choose another one.") from error
+
+
 def _sibling(target: Path, kind: str) -> Path:
     """Name a hidden neighbour; host and process id tell another process whether the owner still lives."""
     return target.with_name(f".{target.name}.{_HOST}-{os.getpid()}-{next(_COUNTER)}.{kind}")

@@ -1,0 +1,77 @@
+"""Planes with painted classes, made ready to teach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_unet_seg.core.classes import check_numbers, pieces
+from napari_unet_seg.core.data import IMAGE, Sample, annotated, prepare
+from napari_unet_seg.core.normalize import estimate_limits, normalize
+from napari_unet_seg.settings import SegmentSettings
+
+if TYPE_CHECKING:
+    from napari_unet_seg.core.annotations import Annotation
+
+
+def common_polarity(images: Sequence[Any], annotations: Sequence[Annotation]) -> str:
+    """Choose one polarity for all planes of a training.
+
+    What stands out is another thing from image to image when it is no nucleus: chosen for each, some of them would be turned round, and a
+    class be dark in one and bright in the next.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        Planes of shape (Y, X), or (Y, X, 3 or 4) for colour.
+    annotations : sequence of Annotation
+
+    Returns
+    -------
+    {"bright", "dark"}
+        That of most annotated planes.
+    """
+    shown = [image for image, annotation in zip(images, annotations, strict=True) if annotation.known.any()]
+    dark = sum(estimate_limits(np.asarray(image), SegmentSettings()).polarity == "dark" for image in shown)
+    return "dark" if 2 * dark > len(shown) else "bright"
+
+
+def prepare_classes(image: Any, labels: Annotation | npt.NDArray[Any], names: Sequence[str], polarity: str = "auto") -> Sample:
+    """Normalise a plane, and add a map for each class.
+
+    Parameters
+    ----------
+    image : array-like
+        Shape (Y, X), or (Y, X, 3 or 4) for colour.
+    labels : Annotation or ndarray of int, shape (Y, X)
+        Numbers of the classes.
+    names : sequence of str
+        Of the classes 1, 2, ...
+    polarity : {"auto", "bright", "dark"}
+        Of the image, as in `SegmentSettings`.
+
+    Returns
+    -------
+    Sample
+        After the usual channels there is one for the background and one for each class, 1 where it is painted; `labels` numbers pieces.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or a number is none of a class.
+    """
+    annotation = annotated(labels)
+    check_numbers(annotation, names)
+    blank = replace(annotation, labels=np.zeros_like(annotation.labels))
+    sample = prepare(image, blank)
+    box = tuple(slice(start, start + size) for start, size in zip(sample.origin, sample.labels.shape, strict=True))
+    painted = annotation.labels[box]
+    limits = estimate_limits(np.asarray(image), SegmentSettings(polarity=polarity))
+    sample.channels[IMAGE] = torch.from_numpy(normalize(np.asarray(image)[box], limits))
+    maps = torch.from_numpy(np.stack([painted == number for number in range(len(names) + 1)]).astype(np.float32))
+    return replace(sample, channels=torch.cat((sample.channels, maps)), labels=pieces(painted))

@@ -1,0 +1,212 @@
+"""Images of a run that go a way of their own: those larger than memory in blocks, and those that an earlier run had finished."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet_seg.atomic import make_folder
+from napari_unet_seg.core.axes import stack_axis
+from napari_unet_seg.errors import WriteError
+from napari_unet_seg.io.block_image import unfinished_of
+from napari_unet_seg.io.block_run import STAGE
+from napari_unet_seg.io.kept import is_same, is_whole, read_labels
+from napari_unet_seg.io.quantities import ring_in_pixels
+from napari_unet_seg.io.workers import LOCAL
+from napari_unet_seg.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.core.predict import Predictor
+    from napari_unet_seg.core.segmentation import Segmentation
+    from napari_unet_seg.io.batch import Plan
+    from napari_unet_seg.io.image import ImageFile
+    from napari_unet_seg.io.inputs import Source
+    from napari_unet_seg.settings import SegmentSettings
+
+LARGE_PLANE, LARGE_STACK = 2**26, 2**28
+"""Pixels of a plane, and of all planes, from which on an image is segmented in blocks: in memory, a plane takes some sixty bytes a pixel
+while it is segmented, and a stack five for each pixel of its labels and classes."""
+_STORES = ("zarr", "tiff")
+_COUNTED = ("label", "touches_border")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of an image before it is segmented.
+
+    Parameters
+    ----------
+    image : ImageFile
+        The image.
+    channel : int or None
+        Which channel shows nuclei.
+    settings : SegmentSettings
+        For this image.
+    measured : mapping of str to array
+        Channels whose intensities are measured.
+    """
+
+    image: ImageFile
+    channel: int | None
+    settings: SegmentSettings
+    measured: Mapping[str, Any]
+
+    @property
+    def axes(self) -> str:
+        """Of the labels."""
+        gone = stack_axis(self.image.axes) if self.settings.stack == "maximum" else ""
+        return "".join(axis for axis in self.image.axes if axis not in "CS" + gone)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A result of which files are written already.
+
+    Parameters
+    ----------
+    result : Segmentation
+        Its labels are read lazily when they are large; without a class map.
+    formats : tuple of str
+        The keys of `napari_unet_seg.io.batch.FORMATS` that are there.
+    """
+
+    result: Segmentation
+    formats: tuple[str, ...]
+
+
+def iter_ready(plan: Plan, source: Source, found: Found, predictor: Predictor) -> Steps[Ready | None]:
+    """Take what an earlier run had finished, or segment an image in blocks when it is too large for memory.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to write.
+    source : Source
+        The image's place in the run.
+    found : Found
+        The image.
+    predictor : Predictor
+        The model on its device.
+
+    Yields
+    ------
+    Progress
+        After each tile and block.
+
+    Returns
+    -------
+    Ready or None
+        None for an image that is to be segmented in memory.
+
+    Raises
+    ------
+    WriteError
+        If an earlier run went with other settings, or by another model.
+    """
+    ready = _finished_before(plan, source, found, predictor.model) if plan.resume else None
+    if ready is None and _goes_in_blocks(plan, found, predictor.model):
+        return (yield from _iter_in_blocks(plan, source, found, predictor))
+    for notice in _notices(ready.result.provenance) if ready is not None else ():
+        yield Progress(STAGE, 0, 0, notice=notice)
+    return ready
+
+
+def _goes_in_blocks(plan: Plan, found: Found, model: Model) -> bool:
+    """Say whether an image is segmented in blocks.
+
+    Linked planes, nuclei that are followed and class maps need the whole in memory; a cluster works on blocks of images of any size.
+    """
+    image, settings = found.image, found.settings
+    linked = settings.stack == "linked" or settings.track != "none"
+    if linked or "classes" in plan.formats or not model.settings.distance:
+        return False
+    axes, shape = image.axes, image.levels[0].shape
+    plane = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis in "YX")
+    whole = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis not in "CS")
+    return plan.scheduler != LOCAL or plane > LARGE_PLANE or whole > LARGE_STACK
+
+
+def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predictor) -> Steps[Ready]:
+    from napari_unet_seg.core.segmentation import Segmentation
+    from napari_unet_seg.io.out_of_core import OutOfCore, iter_segment_to
+
+    image, channel = found.image, found.channel
+    outputs = plan.outputs(source)
+    main = next((name for name in _STORES if name in outputs), "")
+    hidden = plan.output / source.stem.with_name(f".{source.stem.name}.labels.zarr")
+    target, table = outputs[main] if main else hidden, outputs.get("csv", hidden.with_suffix(".csv"))
+    make_folder(target.parent)
+    options = OutOfCore(
+        axes=image.axes,
+        channel=channel,
+        scale=image.scale,
+        measure=found.measured,
+        ring=ring_in_pixels(plan.ring, image.scale) if found.measured else 0.0,
+        scheduler=plan.scheduler,
+        resume=plan.resume,
+        overwrite=plan.overwrite,
+        about=_about(source, image, channel),
+        table=table,
+    )
+    stored = yield from iter_segment_to(image.data, target, predictor.model, predictor.device.name, found.settings, options)
+    counted_alone = not plan.summary and not {"rois", "geojson"} & set(plan.formats)
+    features, labels = _read_table(table, _COUNTED if counted_alone else None), read_labels(stored.path, found.axes)
+    if "csv" not in outputs:
+        table.unlink()
+    if not main:  # made only for others to be made of it
+        weakref.finalize(labels, shutil.rmtree, hidden, ignore_errors=True)
+    written = tuple(name for name in (main, "csv") if name in outputs)
+    return Ready(Segmentation(labels, features, stored.provenance, np.zeros((1,) * labels.ndim, np.uint8)), written)
+
+
+def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> Ready | None:
+    """Return what an earlier run wrote for an image, when it wrote all of it, and so much that its counts and table are known."""
+    from napari_unet_seg.core.segmentation import Segmentation
+    from napari_unet_seg.io.image import open_image
+
+    outputs = plan.outputs(source)
+    main = next((name for name in _STORES if name in outputs), "")
+    whole = main and "csv" in outputs and all(path.exists() for path in outputs.values())
+    if not whole or unfinished_of(outputs[main]).exists() or not is_whole(outputs[main], found.axes):
+        return None
+    made = open_image(outputs[main]).provenance
+    if not is_same(made, found.settings, model):
+        way = "with other settings or another model"
+        raise WriteError(f"{outputs[main]} was made {way}; choose another folder, or allow overwriting (--overwrite).")
+    labels = read_labels(outputs[main], found.axes)
+    result = Segmentation(labels, _read_table(outputs["csv"]), made, np.zeros((1,) * labels.ndim, np.uint8))
+    return Ready(result, plan.formats)
+
+
+def _about(source: Source, image: ImageFile, channel: int | None) -> dict[str, Any]:
+    about: dict[str, Any] = {"input": PurePosixPath(source.shown).name}
+    return about if channel is None else about | {"channel_name": image.channel_names[channel]}
+
+
+def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.read_csv(path, usecols=list(columns) if columns else None)
+    table["index"] = table["label"]
+    return table
+
+
+def _notices(made: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the engine had told of an image, as far as the provenance knows it."""
+    from napari_unet_seg.core.normalize import Limits
+    from napari_unet_seg.core.plane import reduced_notice
+    from napari_unet_seg.core.segment import blank_notice
+
+    reduced = next((diameter for diameter in made["diameters"] if diameter), 0.0) if not made["settings"]["diameter"] else 0.0
+    notices = (reduced_notice(reduced) if reduced else "", blank_notice([Limits(**limits) for limits in made["limits"]]))
+    return tuple(filter(None, notices))

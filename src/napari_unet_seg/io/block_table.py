@@ -1,0 +1,80 @@
+"""The table of the nuclei of an image that was measured block by block: written as it comes, in the order of the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet_seg.atomic import atomic_path
+from napari_unet_seg.io.block_job import ROWS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_unet_seg.core.lattice import Lattice
+    from napari_unet_seg.io.block_store import BlockStore
+
+
+def iter_bands(store: BlockStore, blocks: Lattice, plane: Mapping[str, int], scale: Sequence[float] | None) -> Iterator[pd.DataFrame]:
+    """Go through the nuclei of a plane, one row of blocks after the other: their labels are consecutive.
+
+    Parameters
+    ----------
+    store : BlockStore
+        Of the plane.
+    blocks : Lattice
+        Its blocks.
+    plane : mapping of str to int
+        Columns that say which plane it is, such as ``{"plane_z": 3}``.
+    scale : sequence of float or None
+        Micrometres per pixel along Y and X, for the columns in micrometres.
+
+    Yields
+    ------
+    pandas.DataFrame
+        In the order of the labels; perhaps without rows.
+    """
+    import pandas as pd
+
+    from napari_unet_seg.core.measure import add_physical
+
+    for first in range(0, len(blocks), blocks.across):
+        parts = [store.get(f"{ROWS}/{number}") for number in range(first, first + blocks.across)]
+        # Blocks without nuclei would change the dtypes of the others.
+        filled = [part for part in parts if part["label"].size] or parts[:1]
+        table = pd.DataFrame({name: np.concatenate([part[name] for part in filled]) for name in filled[0]})
+        table = table.sort_values("label", ignore_index=True)
+        for position, (column, place) in enumerate(plane.items()):
+            table.insert(1 + position, column, place)
+        yield add_physical(table, scale) if scale else table
+
+
+def write_bands(path: Path, bands: Iterator[pd.DataFrame]) -> int:
+    """Write a table that comes piece by piece as CSV, as `napari_unet_seg.io.table_writer.write_csv` writes a whole one.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced only when all is written.
+    bands : iterator of pandas.DataFrame
+        All with the same columns.
+
+    Returns
+    -------
+    int
+        Number of nuclei that touch the border of their plane.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses to write.
+    """
+    border: Any = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        for number, band in enumerate(bands):
+            band.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+            border += int(band["touches_border"].sum())
+    return int(border)

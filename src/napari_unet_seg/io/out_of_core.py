@@ -1,0 +1,171 @@
+"""Images of any size to labels on the disk: read, segmented, numbered, written and measured in blocks, in bounded memory.
+
+Limits come first, then one pass of the network, whose maps go to the disk tile by tile. Blocks of the maps are decoded, exactly as the
+whole plane would be (see `napari_unet_seg.core.hills`); labels are numbered in raster order, written, and measured. All results lie beside
+the target, in a hidden folder that ends with ``.unfinished``: from there a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unet_seg.errors import InputError, ModelError, SettingsError, WriteError
+from napari_unet_seg.io.block_image import ImageRun, OutOfCore, Stored, unfinished_of
+from napari_unet_seg.io.kept import is_same, is_whole
+from napari_unet_seg.io.workers import open_workers
+from napari_unet_seg.io.zarr_writer import refuse_other_folder
+from napari_unet_seg.progress import Steps, drain
+
+if TYPE_CHECKING:
+    from napari_unet_seg.core.checkpoint import Model
+    from napari_unet_seg.core.segment import Work
+    from napari_unet_seg.settings import SegmentSettings
+
+__all__ = ["OutOfCore", "Stored", "iter_segment_to", "segment_to"]
+
+ENDINGS = (".zarr", ".tif", ".tiff")
+
+
+def segment_to(
+    image: Any,
+    path: str | os.PathLike[str],
+    model: str | Model = "nuclei",
+    device: str = "auto",
+    settings: SegmentSettings | None = None,
+    options: OutOfCore | None = None,
+) -> Stored:
+    """Find the nuclei of an image of any size, and write them to a file.
+
+    The labels are those that `segment` gives for the whole image, number by number, whatever the size of the blocks; the table is the
+    same, too. Memory stays below 1.5 GB besides the image's own.
+
+    Parameters
+    ----------
+    image : path-like or array-like or list of array-like
+        A file that can be opened, or a NumPy, dask or zarr array, or the levels of a pyramid, largest first.
+    path : path-like
+        Target: ``.zarr`` (OME-Zarr 0.5, uint32, a pyramid in chunks) or ``.tif`` (OME-TIFF; tiled, with a pyramid, when it is large).
+        The table is written beside it, with ``.csv`` for its ending, unless the options say where.
+    model : str, path or Model
+        A registered name, a model file, or a model.
+    device : {"auto", "cuda", "mps", "cpu"}
+        Where to compute.
+    settings : SegmentSettings, optional
+        The model's own if not given. Planes of a stack are not linked: `stack` is "planes" or "maximum", and `track` "none".
+    options : OutOfCore, optional
+        Axes, channel, measurements, blocks, workers, resuming.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    InputError, ModelError, DeviceError, OutOfMemoryError, ComputeError
+        As `segment`.
+    SettingsError
+        If planes should be linked, no scheduler answers, or what a killed run left was made in another way.
+    ReadError
+        If the image, or something that a step left, cannot be read.
+    WriteError
+        If the ending is none of the two, something is there already, or the system refuses to write.
+
+    Examples
+    --------
+    >>> segment_to("slide.svs", "slide.labels.zarr", options=OutOfCore(resume=True))  # doctest: +SKIP
+    """
+    return drain(iter_segment_to(image, path, model, device, settings, options))
+
+
+def iter_segment_to(
+    image: Any,
+    path: str | os.PathLike[str],
+    model: str | Model = "nuclei",
+    device: str = "auto",
+    settings: SegmentSettings | None = None,
+    options: OutOfCore | None = None,
+) -> Steps[Stored]:
+    """Find the nuclei of an image of any size step by step; parameters and errors as of `segment_to`.
+
+    Yields
+    ------
+    Progress
+        After each tile and block. Closing the generator cancels; what is finished stays for a run with `resume`.
+
+    Returns
+    -------
+    Stored
+    """
+    from napari_unet_seg.core.checkpoint import load_model
+    from napari_unet_seg.core.segment import prepare
+
+    target, options = Path(path), options or OutOfCore()
+    _check_target(target, options)
+    loaded = load_model(model)
+    if not loaded.settings.distance:
+        raise ModelError(f"The model {loaded.name!r} predicts classes without a distance map; use `segment` with it.")
+    levels, options = _opened(image, options, settings or loaded.defaults)
+    _check_settings(settings or loaded.defaults)
+    channel = options.channel if options.channel is None else int(options.channel)
+    work = prepare(levels, loaded, device, options.axes, channel, settings)
+    if (kept := _kept(target, work, options)) is not None:
+        return kept
+    with open_workers(options.scheduler) as workers:
+        return (yield from ImageRun(work, target, options, workers).iter())
+
+
+def _check_target(target: Path, options: OutOfCore) -> None:
+    if target.suffix.lower() not in ENDINGS:
+        raise WriteError(f"{target} was not written, because its ending names no format for blocks; use one of {', '.join(ENDINGS)}.")
+    if target.exists() and not (options.overwrite or options.resume):
+        raise WriteError(f"{target} exists already; choose another name, or allow overwriting.")
+    if target.suffix == ".zarr":
+        refuse_other_folder(target)
+
+
+def _check_settings(settings: SegmentSettings) -> None:
+    if settings.stack == "linked" or settings.track != "none":
+        raise SettingsError("Planes and times of an image that is segmented in blocks cannot be linked; leave out linking and tracking.")
+
+
+def _kept(target: Path, work: Work, options: OutOfCore) -> Stored | None:
+    """Return what an earlier run had finished, when it is to be kept."""
+    from napari_unet_seg.io.image import open_image
+
+    table, axes = Path(options.table or target.with_suffix(".csv")), work.layout.labels_axes
+    if not options.resume or unfinished_of(target).exists() or not (target.exists() and table.exists()) or not is_whole(target, axes):
+        return None
+    made = open_image(target).provenance
+    if not is_same(made, work.settings, work.predictor.model):
+        raise SettingsError(f"{target} was made with other settings or another model; choose another name, or allow overwriting.")
+    import pandas as pd
+
+    border = pd.read_csv(table, usecols=["touches_border"])["touches_border"]
+    return Stored(target, table, len(border), int(border.sum()), work.layout.labels_shape, made)
+
+
+def _opened(image: Any, options: OutOfCore, settings: SegmentSettings) -> tuple[Any, OutOfCore]:
+    """Open a file, and take from it what the options leave open."""
+    if not isinstance(image, str | os.PathLike):
+        if not isinstance(options.measure, Mapping) and options.measure:
+            raise InputError("Of an array, the channels to measure must be given as arrays by name, since it has no names for them.")
+        return image, options
+    from napari_unet_seg.io.channels import measured_channels, nuclear_channel
+    from napari_unet_seg.io.image import open_image
+    from napari_unet_seg.io.projection import maximum_projection
+
+    opened = open_image(Path(image))
+    if opened.is_labels:
+        raise InputError(f"{opened.path.name} holds labels, not intensities; give the image they were made from.")
+    channel = nuclear_channel(opened, "" if options.channel is None else str(options.channel))
+    flat = maximum_projection(opened) if settings.stack == "maximum" else opened
+    measure = options.measure if isinstance(options.measure, Mapping) else measured_channels(flat, tuple(options.measure))
+    about = {"input": opened.path.name, **options.about}
+    if channel is not None:
+        about["channel_name"] = opened.channel_names[channel]
+    changes: dict[str, Any] = {"axes": opened.axes, "channel": channel, "measure": measure, "about": about}
+    return opened.data, dataclasses.replace(options, scale=options.scale or opened.scale, **changes)

@@ -1,0 +1,76 @@
+"""The benchmark of few labels, and the hand that paints for it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import napari_unet_seg as nus
+from benchmarks.few_labels import SMALLEST_GAP, closed, main
+from benchmarks.painter import JITTER, choose, jittered, paint
+from napari_unet_seg.errors import InputError
+from tests.tiny import discs
+
+
+@pytest.fixture
+def truth():
+    return discs((96, 112), 8, seed=3)[1]
+
+
+def test_failures_are_painted_first_and_cut_nuclei_last(truth):
+    inner = [n for n in range(1, truth.max() + 1) if not {n} & set(np.concatenate([truth[0], truth[-1], truth[:, 0], truth[:, -1]]))]
+    missed = inner[:2]
+    order = choose(truth, np.where(np.isin(truth, missed), 0, truth), np.random.default_rng(0))
+    assert set(order[:2]) == set(missed)
+    assert set(order[: len(inner)]) == set(inner)
+    assert sorted(order) == list(range(1, truth.max() + 1))
+
+
+def test_outlines_are_off_by_no_more_than_a_hand_is(truth):
+    from scipy import ndimage
+
+    painted = paint(truth, [2, 5], np.random.default_rng(0))
+    assert set(np.unique(painted)) == {0, 1, 2}
+    for place, number in ((1, 2), (2, 5)):
+        mask, real = painted == place, truth == number
+        inside, outside = (ndimage.distance_transform_edt(part) for part in (real, ~real))
+        assert (mask != real).any()
+        assert not (mask & (outside > JITTER[1] + 1)).any()
+        assert not (~mask & (inside > JITTER[1] + 1)).any()
+
+
+def test_nothing_is_painted_away():
+    dot = np.zeros((9, 9), bool)
+    dot[4, 4] = True
+    assert all(jittered(dot, 2.0, np.random.default_rng(seed)).any() for seed in range(20))
+
+
+def test_the_same_seed_paints_the_same(truth):
+    first, second = (paint(truth, [1, 2, 3], np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_the_table(dataset, model_file, tmp_path, capsys):
+    path = tmp_path / "found.json"
+    options = ["--base", str(model_file), "--modality", "bright", "--nuclei", "2", "--seeds", "1", "--images", "1", "--known", "1"]
+    main([str(dataset), *options, "--ceiling", "2", "--steps", "2", "--device", "cpu", "--json", str(path)])
+    table = capsys.readouterr().out
+    assert "| 2 | 1 |" in table
+    found = json.loads(path.read_text())
+    [one] = found["results"]
+    assert (one["nuclei"], one["seed"], one["images"]) == (2, 0, 1)
+    assert one["before"]["ap50"] > 0.8
+    assert found["base_sha256"] == nus.load_model(model_file).sha256
+    assert set(found["ceiling"]) == {"before", "after"}
+
+
+def test_a_modality_that_is_not_there_is_named(dataset, model_file):
+    with pytest.raises(InputError, match=r"0 images of 'dark'; there are \['bright', 'stained'\]"):
+        main([str(dataset), "--base", str(model_file), "--modality", "dark"])
+
+
+def test_only_a_gap_can_be_closed():
+    assert closed(0.1, 0.2) == "50%"
+    assert closed(0.1, SMALLEST_GAP / 2) == "no gap"

@@ -1,0 +1,98 @@
+"""Blocks on the workers of a real cluster of processes, of which one is killed in the middle of its work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import zarr
+
+import napari_unet_seg as nus
+from napari_unet_seg.errors import ComputeError, SettingsError
+from napari_unet_seg.io import workers
+from napari_unet_seg.io.workers import Cluster, open_workers
+from tests.tiny import discs, tiny_model
+
+SETTINGS = nus.SegmentSettings(tile=96)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from distributed import LocalCluster
+
+    quiet = {"dashboard_address": None, "silence_logs": 50}
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit=0, **quiet) as cluster:
+        yield cluster
+
+
+def test_a_lost_worker_costs_its_blocks_alone(tmp_path, cluster, monkeypatch):
+    from distributed import Client
+
+    image = np.tile(discs((200, 230), 60)[0], (2, 2))
+    finished: Counter[str] = Counter()
+    send = Cluster.each
+
+    def counting(self, bench, step, numbers):
+        finished[step] += len(numbers)
+        yield from send(self, bench, step, numbers)
+
+    monkeypatch.setattr(Cluster, "each", counting)
+    options = nus.OutOfCore(block=150, scheduler=cluster.scheduler_address)
+    steps = nus.iter_segment_to(image, tmp_path / "x.zarr", tiny_model(), "cpu", SETTINGS, options)
+    for _ in range(5):
+        step = next(steps)
+    with Client(cluster, set_as_default=False) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+        os.kill(victim, signal.SIGKILL)
+        stored = nus.drain(steps)
+        assert victim not in client.run(os.getpid).values(), "another worker took its place"
+    assert step.total == sum(finished.values()), "no step was begun anew"
+    np.testing.assert_array_equal(
+        zarr.open_array(tmp_path / "x.zarr" / "0")[...], nus.segment(image, tiny_model(), "cpu", settings=SETTINGS)
+    )
+    assert stored.provenance["device"] == "cpu"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "x.zarr"]
+
+
+def test_an_error_on_a_worker_comes_back(tmp_path, cluster):
+    options = nus.OutOfCore(scheduler=cluster.scheduler_address, measure={"wrong": np.zeros((3, 3))})
+    with pytest.raises((IndexError, ValueError)):
+        nus.segment_to(discs()[0], tmp_path / "x.zarr", tiny_model(), "cpu", SETTINGS, options)
+    assert [path.name for path in tmp_path.iterdir()] == [".x.zarr.unfinished"], "kept for going on"
+
+
+def test_a_block_that_ends_worker_after_worker_is_told(monkeypatch):
+    import distributed
+
+    class Client:
+        loop = None
+
+        def map(self, *args, **options):
+            return []
+
+        def cancel(self, futures):
+            pass
+
+    def killing(futures, loop):
+        raise distributed.KilledWorker("block-7", None, 4)
+
+    monkeypatch.setattr(distributed, "as_completed", killing)
+    monkeypatch.setattr(Cluster, "_sent", lambda self, bench: ("", 0))
+    with pytest.raises(ComputeError, match="block-7"):
+        list(Cluster(Client()).each(None, "maps", [7]))
+
+
+def test_without_the_library_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SettingsError, match=r"pip install 'napari-unet-seg\[cluster\]'"), open_workers("tcp://127.0.0.1:1"):
+        pass
+
+
+def test_this_process_needs_no_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with open_workers(workers.LOCAL) as here:
+        assert isinstance(here, workers.Here)
