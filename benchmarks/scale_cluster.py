@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(image: Path, workers: int, model: str) -> dict[str, Any]:
     """Time one image on some workers."""
     pixels = da.from_zarr(image)
-    settings = {"n_workers": workers, "threads_per_worker": 1, "processes": PROCESSES, "dashboard_address": None, "memory_limit": 0}
+    settings = {"n_workers": workers, "threads_per_worker": 1, "processes": PROCESSES, "dashboard_address": ":0", "memory_limit": 0}
     with LocalCluster(**settings) as cluster:
         run = nus.OutOfCore(scheduler=cluster.scheduler_address, overwrite=True)
         # A piece for each worker and more, so that all of them have loaded torch and the model.

@@ -365,7 +365,7 @@ def test_blocks_on_a_cluster_give_the_same_files(run: Run, images: list[Path], m
     from distributed import LocalCluster
 
     run("segment", "data", "-o", "here", "-m", model, "--device", "cpu")
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0) as cluster:
         result = run("segment", "data", "-o", "there", "-m", model, "--device", "cpu", "--scheduler", cluster.scheduler_address)
     assert result.exit_code == 0
     here, there = ({path.name: path.read_bytes() for path in sorted(Path(name).rglob("*.*"))} for name in ("here", "there"))

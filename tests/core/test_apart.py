@@ -237,5 +237,6 @@ def test_torch_is_asked_for_large_pages_unless_somebody_decided(monkeypatch, bef
     monkeypatch.setenv(apart.LARGE_PAGES, before or "")  # so that it is put back afterwards
     if before is None:
         monkeypatch.delenv(apart.LARGE_PAGES)
+    apart.torch_trouble.cache_clear()
     assert apart.torch_trouble() == ""
     assert os.environ[apart.LARGE_PAGES] == after

@@ -39,7 +39,7 @@ def test_the_same_map_is_perfect_and_the_opposite_worth_nothing():
 def test_dice_is_that_of_the_definition():
     found = RANDOM.integers(0, 3, TRUTH.shape)
     for number, name in enumerate(NAMES):
-        a, b = TRUTH == number, found == number
+        a, b = number == TRUTH, found == number
         assert compared(found).dice[name] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 

@@ -24,7 +24,13 @@ def nothing(image):
 
 @pytest.mark.parametrize(
     ("images", "expected"),
-    [([BRIGHT], "bright"), ([DARK], "dark"), ([BRIGHT, DARK, DARK], "dark"), ([BRIGHT, BRIGHT, DARK], "bright"), ([BRIGHT, DARK], "bright")],
+    [
+        ([BRIGHT], "bright"),
+        ([DARK], "dark"),
+        ([BRIGHT, DARK, DARK], "dark"),
+        ([BRIGHT, BRIGHT, DARK], "bright"),
+        ([BRIGHT, DARK], "bright"),
+    ],
 )
 def test_most_planes_decide(images, expected):
     assert common_polarity(images, [whole(PAINTED_CLASSES)] * len(images)) == expected
@@ -47,7 +53,7 @@ def test_each_pixel_belongs_to_one_map():
     assert maps.shape == (3, 96, 96)
     assert torch.equal(maps.sum(dim=0), torch.ones(96, 96))
     for number in range(3):
-        assert torch.equal(maps[number].bool(), torch.from_numpy(PAINTED_CLASSES == number))
+        assert torch.equal(maps[number].bool(), torch.from_numpy(number == PAINTED_CLASSES))
 
 
 def test_the_polarity_turns_the_image_round_and_nothing_else():
@@ -106,7 +112,7 @@ def test_plain_arrays_are_known_everywhere():
         (np.full((96, 96), 3), r"The number 3 is painted, and the classes go up to 2 \(rest\)"),
         (np.ones((96, 95), int), "96"),
         (np.full((96, 96), -1), "-1"),
-        (np.full((96, 96), 0.5), "whole numbers"),
+        (np.full((96, 96), 0.5), "they must be integers"),
     ],
 )
 def test_what_cannot_teach_is_refused(labels, sentence):

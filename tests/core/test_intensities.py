@@ -82,8 +82,8 @@ def test_an_empty_table_has_the_columns_of_rings():
 
 
 def test_measured_columns_are_told_from_the_others(cells):
-    table = measure(cells[0], {"a": cells[1]}, scale=(0.5, 0.5), ring=3).assign(score=0.5, mine="x")
+    table = measure(cells[0], {"a": cells[1]}, scale=(0.5, 0.5), ring=3).assign(score=0.5, mine="x", to_vessel_um=3.0)
     left = without_measured(table)
     assert not [name for name in left if is_intensity(name)]
-    assert {"label", "area", "perimeter", "score", "mine"} <= set(left)
+    assert {"label", "area", "perimeter", "score", "mine", "to_vessel_um"} <= set(left)
     assert not {"area_um2", "perimeter_um"} & set(left)

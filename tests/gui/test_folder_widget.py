@@ -394,3 +394,17 @@ def test_remarks_and_what_was_cancelled_are_told(tmp_path):
     assert "Cancelled after 2 of 5 images" in detail
     assert "One has a remark" in detail
     assert "Nothing was written" in done_words([], tmp_path, 5)[1]
+
+
+def test_a_folder_that_cannot_be_looked_into_says_so_and_offers_no_images_of_another(chosen, tmp_path, monkeypatch, qtbot):
+    def refuse(folders, output):
+        raise PermissionError(13, "Permission denied")
+
+    assert chosen.run_button.isEnabled()
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr("napari_unet_seg.gui.folder_run.find_inputs", refuse)
+    chosen.rows.folder.line.setText(str(tmp_path / "other"))
+    settle(chosen, qtbot)
+    assert "Permission denied" in chosen.rows.hint.text()
+    assert chosen.rows.sources == ()
+    assert not chosen.run_button.isEnabled()

@@ -59,7 +59,9 @@ def test_an_unknown_size_can_be_typed_and_holds_for_all_layers_with_these_pixels
 
 
 def test_a_table_of_nuclei_has_micrometres_as_soon_as_the_size_is_typed(widget, viewer, plain, qtbot):
-    labels = viewer.add_labels(squares(), features=measure(squares()).assign(index=[1, 2, 3], mine=7, mean_dapi=5.0), translate=(4, 6))
+    labels = viewer.add_labels(
+        squares(), features=measure(squares()).assign(index=[1, 2, 3], mine=7, to_vessel_um=9.0, mean_dapi=5.0), translate=(4, 6)
+    )
     bare = viewer.add_labels(squares(), features={"index": [1, 2, 3], "mine": 7}, translate=(4, 6))
     row = widget.pixel_size.number
     for typed, area in (("0.5", 16.0), ("0.25", 4.0)):
@@ -68,11 +70,12 @@ def test_a_table_of_nuclei_has_micrometres_as_soon_as_the_size_is_typed(widget, 
         assert labels.features["area_um2"].tolist() == [area] * 3
         assert labels.features["centroid_y_um"].tolist() == pytest.approx([7.5 * float(typed)] * 3)
         assert labels.features["mine"].tolist() == [7] * 3
+        assert labels.features["to_vessel_um"].tolist() == [9.0] * 3  # not made from a column in pixels: somebody measured it
         assert labels.features["mean_dapi"].tolist() == [5.0] * 3
         assert list(bare.features) == ["index", "mine"]
     row.selectAll()
     qtbot.keyClicks(row, "0\r")
-    assert not [name for name in labels.features if "_um" in name]
+    assert [name for name in labels.features if "_um" in name] == ["to_vessel_um"]
     assert labels.features["area"].tolist() == [64] * 3
 
 

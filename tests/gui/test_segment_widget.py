@@ -3,20 +3,23 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from napari.utils.progress import progress
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QApplication, QLabel, QToolButton
 
 from napari_unet_seg.core import checkpoint
 from napari_unet_seg.errors import OutOfMemoryError
+from napari_unet_seg.gui import engine_picker
 from napari_unet_seg.gui.engine_picker import ON_THE_CPU
 from napari_unet_seg.gui.image_picker import NO_IMAGE
 from napari_unet_seg.gui.segment_panel import LIMITS
-from napari_unet_seg.gui.segment_widget import ADVANCED, BASIC, NOTHING_FOUND
+from napari_unet_seg.gui.segment_widget import ADVANCED, BASIC, NOTHING_FOUND, SOON
+from napari_unet_seg.progress import Progress
 from napari_unet_seg.settings import SegmentSettings, field_options
 from tests.gui.conftest import IDLE, READY, RUNNING, SURROUNDINGS, WAIT_MS, begin, buttons, names, squares
 from tests.tiny import discs, tiny_model
@@ -117,6 +120,24 @@ class TestARun:
         assert buttons(widget) == READY
 
 
+def test_nothing_starts_before_it_is_known_which_settings_suit_the_model(widget, image, qtbot, monkeypatch):
+    known = threading.Event()
+
+    def slow(model):
+        while not known.is_set():
+            yield Progress("Looking", 0, 0)
+        return dataclasses.replace(SURROUNDINGS, model=model)
+
+    widget.engine.refresh()
+    qtbot.waitUntil(lambda: widget.engine.model_box.count() == 2 and not widget.engine.looking, timeout=WAIT_MS)
+    monkeypatch.setattr(engine_picker, "look_around", slow)
+    widget.engine.model_box.setCurrentText("mine")  # of which nothing is known yet
+    assert not widget.run_button.isEnabled()
+    assert widget.run_button.toolTip() == SOON
+    known.set()
+    qtbot.waitUntil(widget.run_button.isEnabled, timeout=WAIT_MS)
+
+
 class TestTheEngineItself:
     """From the button to the labels, with the small network and nothing replaced."""
 
@@ -125,8 +146,10 @@ class TestTheEngineItself:
         monkeypatch.setattr(checkpoint, "user_folder", lambda: tmp_path)
         pixels, truth = discs()
         viewer.add_image(pixels, name="discs", scale=(0.5, 0.5), units=("um", "um"))
-        widget.engine.model_box.addItem("tiny")
-        widget.engine.model_box.setCurrentText("tiny")
+        qtbot.waitUntil(widget.run_button.isEnabled, timeout=WAIT_MS)
+        with QSignalBlocker(widget.engine.model_box):  # the list is that of the fixture, which another look would bring back
+            widget.engine.model_box.addItem("tiny")
+            widget.engine.model_box.setCurrentText("tiny")
         with qtbot.waitSignal(widget.job.finished, timeout=5 * WAIT_MS):
             widget.run_button.click()
         labels = viewer.layers["discs nuclei"]

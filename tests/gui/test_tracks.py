@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from napari.layers import Tracks
 
+from napari_unet_seg.errors import InputError
 from napari_unet_seg.gui import stack_picker
 from napari_unet_seg.gui.exporting import export_steps, request_of
 from napari_unet_seg.gui.nucleus_words import summary_words
 from napari_unet_seg.gui.orders import run_description
 from napari_unet_seg.gui.palette import palette
 from napari_unet_seg.gui.stack_picker import plane_spacing
-from napari_unet_seg.gui.tracks import MOST_COLOURED, has_tracks, track_colours, track_data
+from napari_unet_seg.gui.tracks import MOST_COLOURED, has_tracks, show_tracks, track_colours, track_data
 from napari_unet_seg.io.run_text import as_command, as_python
 from napari_unet_seg.progress import drain
 from tests.tiny import discs
@@ -167,6 +168,13 @@ def test_paths_have_a_coordinate_for_each_axis_and_mothers():
     assert in_planes.shape == (4, 5)
     painted, _ = track_data(table(track=[1, None, 1, 3]), "TYX")
     assert len(painted) == 3, "a nucleus that was painted since has no path"
+
+
+def test_paths_along_another_axis_than_time_are_refused(viewer):
+    layer = viewer.add_labels(np.zeros((3, 2, 16, 16), int), axis_labels=("z", "t", "y", "x"), features=table(centroid_z=[1.0] * 4))
+    with pytest.raises(InputError, match="time is the first axis"):
+        show_tracks(viewer, layer)
+    assert list(viewer.layers) == [layer]
 
 
 def test_colours_are_those_of_tracks_unless_there_are_too_many():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import zarr
 
 import napari_unet_seg as nus
 from napari_unet_seg.core.unet import UNet
-from napari_unet_seg.io import batch_large
+from napari_unet_seg.io import batch_large, writers
 from napari_unet_seg.io.batch import Plan, iter_batch
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.inputs import find_inputs
@@ -92,6 +92,15 @@ def test_formats_without_labels_leave_none_behind(images: Path, in_blocks: None)
     assert sorted(path.name for path in Path("out").iterdir()) == ["0.labels.geojson", "0.overlay.png"]
 
 
+def test_labels_that_a_killed_run_hid_are_in_nobodys_way(images: Path, in_blocks: None):
+    Path("out").mkdir()
+    run("other", "data/1.ome.tif", formats=("zarr",))
+    os.replace("other/1.labels.zarr", "out/.0.labels.zarr")
+    (outcome,) = run("out", "data/0.ome.tif", formats=("geojson",))
+    assert not outcome.error
+    assert [path.name for path in Path("out").iterdir()] == ["0.labels.geojson"]
+
+
 def test_a_table_of_another_run_is_left_alone(images: Path, in_blocks: None):
     Path("out").mkdir()
     Path("out/0.labels.csv").write_text("mine")
@@ -127,7 +136,58 @@ def test_a_killed_run_over_a_folder_goes_on(images: Path, monkeypatch: pytest.Mo
 def test_results_of_other_settings_are_not_taken_for_finished(images: Path):
     run("out", "data/0.ome.tif")
     (outcome,) = run("out", "data/0.ome.tif", wishes=Wishes({"tile": 64, "probability": 0.8}), resume=True)
-    assert "made with other settings or another model" in outcome.error
+    assert "made with other settings, channels or another model" in outcome.error
+
+
+@pytest.mark.parametrize("change", [{"channel": "GFP"}, {"measure": ("DAPI",)}, {"ring": Quantity(5.0)}, {"wishes": Wishes({"tile": 96})}])
+def test_results_of_other_wishes_are_refused_or_replaced(images: Path, change: dict[str, Any]):
+    first = {"channel": "DAPI", "ring": Quantity(3.0)}
+    run("out", "data/0.ome.tif", **first)
+    (outcome,) = run("out", "data/0.ome.tif", **first | change, resume=True)
+    assert "made with other settings, channels" in outcome.error
+    (outcome,) = run("out", "data/0.ome.tif", **first | change, resume=True, overwrite=True)
+    assert not outcome.error
+    run("whole", "data/0.ome.tif", **first | change)
+    assert files("out") == files("whole")
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_results_of_another_image_in_its_place_are_refused_or_replaced(images: Path, in_blocks: None, finished: bool):
+    steps = iter_batch(plan("out", "data/0.ome.tif"), tiny_model(), "cpu")
+    for progress in steps:
+        if not finished and progress.metrics.get("part", 0) > 0.5:
+            steps.close()
+    os.replace("data/1.ome.tif", "data/0.ome.tif")
+    (outcome,) = run("out", "data/0.ome.tif", resume=True)
+    assert ("earlier state of the image" if finished else "made in another way (image)") in outcome.error
+    (outcome,) = run("out", "data/0.ome.tif", resume=True, overwrite=True)
+    assert not outcome.error
+    run("whole", "data/0.ome.tif")
+    assert files("out") == files("whole")
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("killed", [".csv", ".zip"])
+def test_files_of_an_earlier_run_are_not_taken_for_those_of_a_killed_one(
+    images: Path, monkeypatch: pytest.MonkeyPatch, killed: str, large: bool
+):
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_large, "LARGE_PLANE", 100 if large else batch_large.LARGE_PLANE)
+    options = {"formats": ("tiff", "csv", "rois"), "overwrite": True}
+    run("out", "data/0.ome.tif", **options)
+    options["wishes"] = Wishes({"tile": 64, "probability": 0.7})
+    with monkeypatch.context() as patch:
+        patch.setitem(writers._WRITERS, killed, kill)
+        if killed == ".csv":
+            patch.setattr("napari_unet_seg.io.block_image.write_bands", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run("out", "data/0.ome.tif", **options)
+    (outcome,) = run("out", "data/0.ome.tif", **options, resume=True)
+    assert not outcome.error
+    run("whole", "data/0.ome.tif", **options)
+    assert files("out") == files("whole")
 
 
 def test_without_a_table_an_image_is_segmented_again(images: Path):
@@ -136,3 +196,23 @@ def test_without_a_table_an_image_is_segmented_again(images: Path):
     again = run("out", "data/0.ome.tif", formats=("tiff",), resume=True)
     assert list(map(without_time, first)) == list(map(without_time, again))
     assert Path("out/0.labels.tif").stat().st_mtime_ns > 0
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("wishes", [{"stack": "linked"}, {"stack": "maximum"}, {"stack": "linked", "track": "overlap"}])
+def test_a_finished_stack_is_kept_with_all_that_was_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wishes: dict[str, str], large: bool
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch_large, "LARGE_PLANE", 100 if large else batch_large.LARGE_PLANE)
+    Path("data").mkdir()
+    stack = np.repeat([[[discs((60, 70), 6)[0]]]], 3, axis=1).repeat(2, axis=2)
+    tifffile.imwrite("data/stack.ome.tif", stack, metadata={"axes": "TZCYX", "Channel": {"Name": ["GFP", "DAPI"]}})
+    options = {"formats": ("csv", "zarr", "tiff"), "wishes": Wishes({"tile": 64} | wishes), "ring": Quantity(3.0)}
+    (first,) = run("out", "data/stack.ome.tif", **options)
+    before = files("out")
+    monkeypatch.setattr(UNet, "forward", None)
+    (again,) = run("out", "data/stack.ome.tif", **options, resume=True)
+    assert not first.error
+    assert without_time(again) == without_time(first)
+    assert files("out") == before

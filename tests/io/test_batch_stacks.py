@@ -13,7 +13,8 @@ import tifffile
 
 import napari_unet_seg as nus
 from napari_unet_seg.errors import InputError
-from napari_unet_seg.io.batch import NO_RINGS_IN_3D, Plan, iter_batch
+from napari_unet_seg.io.batch import Plan, iter_batch
+from napari_unet_seg.io.batch_large import NO_RINGS_IN_3D
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.inputs import find_inputs
 from napari_unet_seg.io.quantities import Quantity, Wishes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,18 @@ def test_the_provenance_survives_in_both_formats(tmp_path: Path):
         written = open_image(tmp_path / name).provenance
         assert written["input"] == stored.provenance["input"] == "slide.svs"
         assert (written["device"], written["precision"]) == ("cpu", "float32")
-        assert "grid" not in written, "labels lie on the image's own pixels"
+
+
+def test_labels_of_a_region_lie_on_the_pixels_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Those of a large plane are cut to the region in memory, and say where it lies; in a file that would shift them."""
+    monkeypatch.setattr("napari_unet_seg.core.grid.MOST_PIXELS", 8000)
+    monkeypatch.setattr("napari_unet_seg.core.grid.MARGIN", 0)
+    region = (((10.0, 10.0), (10.0, 60.0), (60.0, 60.0), (60.0, 10.0)),)
+    work = prepare(IMAGE, tiny_model(), "cpu", settings=dataclasses.replace(SETTINGS, region=region))
+    assert not work.grid.is_full
+    stored = nus.drain(ImageRun(work, tmp_path / "x.zarr", OutOfCore(), Here()).iter())
+    assert stored.shape == IMAGE.shape
+    assert "grid" not in stored.provenance
 
 
 def test_the_table_has_micrometres_only_where_both_are_known(tmp_path: Path):

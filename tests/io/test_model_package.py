@@ -17,7 +17,7 @@ from napari_unet_seg.core import portable
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import ModelError
 from napari_unet_seg.io import model_package
-from napari_unet_seg.io.model_package import Credits, credits_of, halo, package_files, least_edge, write_package
+from napari_unet_seg.io.model_package import Credits, credits_of, halo, least_edge, package_files, write_package
 from napari_unet_seg.io.model_words import documentation
 from tests.tiny import tiny_model
 

@@ -66,7 +66,8 @@ def test_files_are_those_of_the_whole(tmp_path: Path):
     stored = store(tmp_path / "x.labels.tif", block=128, scale=scale, measure={"own": IMAGE}, ring=3.0)
     expected = whole()
     features = expected.features.merge(nus.core.measure.measure_intensities(expected.labels, {"own": IMAGE}, 3.0), on="label")
-    info = LabelsInfo("YX", scale, "x", expected.provenance, add_physical(features, (0.5, 0.5)))
+    made = expected.provenance | {"measured": ["own"], "ring": 3.0}
+    info = LabelsInfo("YX", scale, "x", made, add_physical(features, (0.5, 0.5)))
     for name in ("y.labels.tif", "y.labels.csv"):
         write_labels(tmp_path / name, expected.labels, info=info)
     assert stored.path.read_bytes() == (tmp_path / "y.labels.tif").read_bytes()
@@ -133,6 +134,20 @@ def test_a_file_tells_channels_and_pixel_size(tmp_path: Path):
     assert {"mean_GFP", "area_um2"} <= set(pd.read_csv(stored.table))
     assert stored.provenance["input"] == "x.ome.tif"
     assert stored.provenance["channel_name"] == "DAPI"
+
+
+def test_of_a_measured_channel_blocks_alone_are_read(tmp_path: Path):
+    read = []
+
+    class Noting(np.ndarray):
+        def __getitem__(self, index):
+            read.append(np.asarray(self)[index].size)
+            return np.asarray(self)[index]
+
+    image = np.tile(IMAGE, (2, 1))
+    store(tmp_path / "x.zarr", image, block=64, measure={"own": image.view(Noting)})
+    assert len(read) > 20
+    assert max(read) < image.size / 10
 
 
 def test_progress_counts_everything_once(tmp_path: Path):
@@ -244,6 +259,10 @@ def test_a_run_made_in_another_way_is_refused(tmp_path: Path):
         store(tmp_path / "x.zarr", settings=dataclasses.replace(SETTINGS, probability=0.7), block=128, resume=True)
     with pytest.raises(SettingsError, match=r"another way \(image, block\)"):
         store(tmp_path / "x.zarr", IMAGE[:-1], resume=True)
+    with pytest.raises(SettingsError, match=r"another way \(image\)"):
+        store(tmp_path / "x.zarr", IMAGE[::-1], block=128, resume=True)
+    store(tmp_path / "x.zarr", IMAGE[::-1], block=128, resume=True, overwrite=True)
+    np.testing.assert_array_equal(labels_in(tmp_path / "x.zarr"), whole(IMAGE[::-1]).labels)
 
 
 def test_what_is_there_is_kept(tmp_path: Path):
@@ -258,12 +277,23 @@ def test_what_is_there_is_kept(tmp_path: Path):
         store(other, overwrite=True)
 
 
+def test_table_and_labels_need_two_names(tmp_path: Path):
+    with pytest.raises(WriteError, match=r"would both be .+x\.zarr; give the table another name, such as x\.csv"):
+        store(tmp_path / "x.zarr", table=tmp_path / "x.zarr")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
         ({"target": "x.png"}, WriteError, "ending"),
         ({"settings": dataclasses.replace(SETTINGS, stack="linked")}, SettingsError, "cannot be linked"),
         ({"measure": ("DAPI",)}, InputError, "as arrays by name"),
+        ({"measure": {"own": IMAGE[:50]}}, InputError, r"'own' has shape \(50, 460\), and the labels \(200, 460\)"),
+        ({"channel": "DAPI"}, InputError, "'DAPI', and an array has no names"),
+        ({"block": -1}, SettingsError, "block is -1"),
+        ({"ring": 0.5}, SettingsError, "ring is 0.5 px wide"),
+        ({"table": "nowhere/x.csv"}, WriteError, "folder of the table .+ does not exist"),
         ({"scheduler": "tcp://127.0.0.1:9"}, SettingsError, "No scheduler"),
     ],
 )
@@ -275,6 +305,16 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not list(tmp_path.iterdir())
 
 
+def test_an_ending_in_capitals_is_the_same_format(tmp_path: Path):
+    np.testing.assert_array_equal(labels_in(store(tmp_path / "x.ZARR").path), whole().labels)
+    with pytest.raises(WriteError, match="exists already"):
+        store(tmp_path / "x.ZARR")
+    (tmp_path / "other.ZARR").mkdir()
+    (tmp_path / "other.ZARR" / "mine.txt").write_text("not labels")
+    with pytest.raises(WriteError, match="something other than labels"):
+        store(tmp_path / "other.ZARR", overwrite=True)
+
+
 @pytest.mark.parametrize("ending", [".zarr", ".tif"])
 def test_what_is_finished_is_kept_as_long_as_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str):
     first = store(tmp_path / f"x{ending}")
@@ -282,6 +322,8 @@ def test_what_is_finished_is_kept_as_long_as_it_is_whole(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(UNet, "forward", None)
         assert store(tmp_path / f"x{ending}", resume=True) == first
+    with pytest.raises(SettingsError, match="channels"):
+        store(tmp_path / f"x{ending}", measure={"own": IMAGE}, resume=True)
     with pytest.raises(SettingsError, match="other settings"):
         store(tmp_path / f"x{ending}", settings=dataclasses.replace(SETTINGS, min_area=30), resume=True)
     victim = tmp_path / "x.zarr" / "0" / "c" / "0" / "0" if ending == ".zarr" else first.path
@@ -290,6 +332,13 @@ def test_what_is_finished_is_kept_as_long_as_it_is_whole(tmp_path: Path, monkeyp
     victim.write_bytes(content)
     assert store(tmp_path / f"x{ending}", resume=True) == first
     assert files_in(tmp_path) == before
+
+
+def test_a_run_that_was_killed_while_it_began_begins_anew(tmp_path: Path, uninterrupted):
+    interrupted(tmp_path / "x.zarr", 2)
+    (tmp_path / ".x.zarr.unfinished" / "plan.json").write_text('{"image": [')
+    store(tmp_path / "x.zarr", block=128, resume=True)
+    assert files_in(tmp_path) == uninterrupted
 
 
 def test_a_model_of_classes_is_refused(tmp_path: Path):

@@ -69,6 +69,34 @@ def test_volumes_at_several_times(labels):
     assert written.loc[4, "track"] == 1, "who it is does not depend on its pixels"
 
 
+def test_a_number_that_is_painted_at_several_times_has_one_row(labels):
+    movie = np.stack([labels, np.where(labels, labels + 3, 0)])
+    tables = [measure_volumes(volume).assign(plane_t=time) for time, volume in enumerate(movie)]
+    features = pd.concat(tables, ignore_index=True).assign(track=[1, 2, 3, 1, 2, 3], parent=0)
+    movie[:, :2, 9:12, 9:12] = 9
+    movie[1, :3, 2:4, 2:4] = 2  # also at time 0
+    written = table_of(movie, features, "TZYX")
+    assert written.index.tolist() == [1, 2, 3, 4, 5, 6, 9]
+    assert written.loc[[9, 2], "volume"].tolist() == [36, 48 + 12]
+    assert np.isnan(written.loc[9, "track"])
+
+
+def test_a_nucleus_that_was_moved_to_another_time_is_there(labels):
+    movie = np.stack([labels, np.zeros_like(labels)])
+    features = measure_volumes(labels).assign(plane_t=0, track=[1, 2, 3], parent=0)
+    movie[1][labels == 2] = 2
+    movie[0][labels == 2] = 0
+    assert table_of(movie, features, "TZYX")["plane_t"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("known", [{}, {"area": [16.0], "centroid_y": [3.5], "centroid_x": [3.5]}, {"centroid_z": [1.0]}])
+@pytest.mark.parametrize("axes", ["YX", "ZYX"])
+def test_volumes_of_another_program_are_left_as_they_are(labels, axes, known):
+    one = np.where(labels == 1, 1, 0)[(0, slice(None))[len(axes) - 2 :]]
+    written = table_of(one, pd.DataFrame({"label": [1], "volume": [9.0], **known}), axes)
+    assert written.loc[1, "volume"] == 9
+
+
 def test_the_file_has_the_same(labels, features, tmp_path):
     write_csv(tmp_path / "x.labels.csv", labels, LabelsInfo("ZYX", SCALE, features=features))
     saved = pd.read_csv(tmp_path / "x.labels.csv")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import Counter
+from types import SimpleNamespace
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 import zarr
@@ -14,6 +18,7 @@ import zarr
 import napari_unet_seg as nus
 from napari_unet_seg.errors import ComputeError, SettingsError
 from napari_unet_seg.io import workers
+from napari_unet_seg.io.block_job import Job
 from napari_unet_seg.io.workers import Cluster, open_workers
 from tests.tiny import discs, tiny_model
 
@@ -24,7 +29,7 @@ SETTINGS = nus.SegmentSettings(tile=96)
 def cluster():
     from distributed import LocalCluster
 
-    quiet = {"dashboard_address": None, "silence_logs": 50}
+    quiet = {"dashboard_address": ":0", "silence_logs": 50}
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit=0, **quiet) as cluster:
         yield cluster
 
@@ -59,8 +64,9 @@ def test_a_lost_worker_costs_its_blocks_alone(tmp_path, cluster, monkeypatch):
 
 
 def test_an_error_on_a_worker_comes_back(tmp_path, cluster):
-    options = nus.OutOfCore(scheduler=cluster.scheduler_address, measure={"wrong": np.zeros((3, 3))})
-    with pytest.raises((IndexError, ValueError)):
+    fails = da.zeros((128, 128)).map_blocks(np.linalg.cholesky, dtype=float)
+    options = nus.OutOfCore(scheduler=cluster.scheduler_address, measure={"wrong": fails})
+    with pytest.raises(np.linalg.LinAlgError):
         nus.segment_to(discs()[0], tmp_path / "x.zarr", tiny_model(), "cpu", SETTINGS, options)
     assert [path.name for path in tmp_path.iterdir()] == [".x.zarr.unfinished"], "kept for going on"
 
@@ -84,6 +90,38 @@ def test_a_block_that_ends_worker_after_worker_is_told(monkeypatch):
     monkeypatch.setattr(Cluster, "_sent", lambda self, bench: ("", 0))
     with pytest.raises(ComputeError, match="block-7"):
         list(Cluster(Client()).each(None, "maps", [7]))
+
+
+def test_workers_are_told_of_each_plane_though_benches_come_and_go(tmp_path):
+    sender = Cluster(None)
+    for place in range(20):
+        folder = tmp_path / str(place)
+        bench = SimpleNamespace(job=Job((), None, (), folder, "cpu", None, None, folder, folder))
+        assert sender._sent(bench)[0] == str(folder / "job.pickle")
+        del bench  # its place in memory is the next one's
+
+
+def test_threads_of_a_worker_take_turns(monkeypatch):
+    """Each sets dask's scheduler, which is that of the process, and puts the former one back."""
+    done = []
+
+    class Bench:
+        def is_done(self, step, number):
+            return False
+
+        def do(self, step, number):
+            if number == 0:
+                second.start()
+                second.join(timeout=0.2)
+                assert second.is_alive()
+            done.append((number, dask.config.get("scheduler")))
+
+    monkeypatch.setattr(workers, "_bench", lambda *job: Bench())
+    second = threading.Thread(target=workers._do, args=(1, ("", 0), "maps"))
+    workers._do(0, ("", 0), "maps")
+    second.join()
+    assert done == [(0, "synchronous"), (1, "synchronous")]
+    assert dask.config.get("scheduler", None) is None
 
 
 def test_without_the_library_it_is_said_what_to_install(monkeypatch):

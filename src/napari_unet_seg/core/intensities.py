@@ -88,6 +88,11 @@ def is_physical(name: str) -> bool:
     return name.endswith(_ENDINGS)
 
 
+def physical_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that are columns in pixels times the size of a pixel: not those that somebody else gave such a name."""
+    return [str(name) for name in table if is_physical(str(name)) and str(name).rpartition("_")[0] in table]
+
+
 def follows_pixels(name: str) -> bool:
     """Whether a column, other than number, shape and place, depends on which pixels a nucleus has: it is not true of others."""
     return name == "score" or is_intensity(name) or is_physical(name)
@@ -106,7 +111,8 @@ def without_measured(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         What is left: number, shape, place, and what somebody else added.
     """
-    return table[[name for name in table if not (is_intensity(str(name)) or is_physical(str(name)))]]
+    physical = physical_columns(table)
+    return table[[name for name in table if not (is_intensity(str(name)) or name in physical)]]
 
 
 def _finite(regions: Regions, image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[Any]]:

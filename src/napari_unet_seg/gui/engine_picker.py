@@ -95,6 +95,11 @@ class EnginePicker(QObject):
         """Whether it is being found out what there is."""
         return self._job.running
 
+    @property
+    def settled(self) -> bool:
+        """Whether `learned` has told the settings that suit the chosen model, or will not tell them."""
+        return not self.looking or (self._known is not None and self._known.model == self.model)
+
     def choose(self, name: str) -> None:
         """Choose a model that may have been added just now.
 
@@ -192,6 +197,7 @@ class EnginePicker(QObject):
             self.choose(self._wanted)
         if self.model and self.model != self._looked_into:
             self.refresh()
+        self.changed.emit()  # `settled` may be another now
 
     def _choose_model(self, index: int = 0) -> None:
         self.refresh()

@@ -14,6 +14,7 @@ from napari_unet_seg.gui.folder_run import LOOKING, RESULTS, Found, look_steps
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.open_image import dialog_options
+from napari_unet_seg.io.failures import explain
 
 if TYPE_CHECKING:
     from napari_unet_seg.io.inputs import Source
@@ -111,6 +112,7 @@ class FolderRows(QObject):
         for line in (self.folder.line, self.pattern, self.output.line):
             line.textChanged.connect(self._wait)
         self._job.returned.connect(self._learn)
+        self._job.failed.connect(self._fail)
         self._job.finished.connect(self._look_again)
         self._show()
 
@@ -190,6 +192,9 @@ class FolderRows(QObject):
     def _learn(self, found: Found) -> None:
         self.found = found
         self._offer_channels(found.channels)
+
+    def _fail(self, error: BaseException) -> None:
+        self._learn(Found(trouble=explain(error)))
 
     def _offer_channels(self, names: tuple[str, ...]) -> None:
         chosen = self.channel.currentData()

@@ -117,10 +117,10 @@ def measure_again(layer: Labels) -> None:
     layer : napari.layers.Labels
         One whose table lacks what is measured in pixels keeps it as it is.
     """
-    from napari_unet_seg.core.intensities import is_physical
+    from napari_unet_seg.core.intensities import physical_columns
     from napari_unet_seg.core.volumes import add_micrometres
 
-    table = layer.features[[name for name in layer.features if not is_physical(str(name))]]
+    table = layer.features.drop(columns=physical_columns(layer.features))
     info = info_of_layer({"scale": layer.scale, "units": layer.units, "axis_labels": layer.axis_labels})
     steps = {axis: step for axis in "ZYX" if (step := info.step(axis)) is not None}
     try:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["ADVANCED", "BASIC", "NOTHING_FOUND", "SegmentWidget"]
 
 OTHERS_FOLLOW = "On this plane; the others follow …"
+SOON = "In a moment: it is being looked up which settings suit the model."
 
 
 class SegmentWidget(SegmentPanel):
@@ -110,7 +111,10 @@ class SegmentWidget(SegmentPanel):
         """Add a layer with the paths of the nuclei."""
         result = self._result()
         if result is not None and has_tracks(result.labels.features):
-            show_tracks(self._viewer, result.labels)
+            try:
+                show_tracks(self._viewer, result.labels)
+            except UnetSegError as error:
+                self._show_error(error)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Look for models and devices whenever the widget comes into view."""
@@ -158,7 +162,7 @@ class SegmentWidget(SegmentPanel):
 
     def _update(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
-        running, ready = self._running is not None, self.images.layer is not None and bool(self.engine.model)
+        running, ready = self._running is not None, self.images.layer is not None and bool(self.engine.model) and self.engine.settled
         result = self._result()
         standing = stand(result, self._wish(), self.live.busy)
         self.run_button.setEnabled(ready and not running)
@@ -177,6 +181,7 @@ class SegmentWidget(SegmentPanel):
             hint.setText(text)
             hint.setVisible(bool(text))
         why = NO_IMAGE if self.images.layer is None else NO_MODEL if not self.engine.model else "Outline the nuclei of this image."
+        why = why if self.engine.settled else SOON
         self.run_button.setToolTip(why)
 
     def _follow_form(self) -> None:

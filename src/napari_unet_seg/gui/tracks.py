@@ -9,6 +9,7 @@ import numpy.typing as npt
 from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_unet_seg.core.counting import TRACK
+from napari_unet_seg.errors import InputError
 from napari_unet_seg.gui.colouring import FORMER_KEY
 from napari_unet_seg.gui.layers import layer_axes
 from napari_unet_seg.gui.palette import palette
@@ -25,6 +26,7 @@ _SPARE = 256
 """Labels beyond the largest that have a colour: nuclei that will be painted."""
 SUFFIX = " tracks"
 NO_TRACKS = "There are tracks of a movie whose times are followed: choose it in the row “Times”."
+NOT_FIRST = "napari draws tracks only where time is the first axis, and of “{}” it is a later one; open the image with its times first."
 TIP = "Add a layer with the paths of the nuclei, and lines from mothers to daughters."
 
 
@@ -109,10 +111,18 @@ def show_tracks(viewer: Viewer, labels: Labels) -> Tracks:
     Returns
     -------
     napari.layers.Tracks
+
+    Raises
+    ------
+    InputError
+        If time is not the first axis of the layer: napari would draw the paths along another one.
     """
     from napari.layers import Tracks
 
-    data, graph = track_data(labels.features, layer_axes(labels))
+    axes = layer_axes(labels)
+    if axes[0] != "T":
+        raise InputError(NOT_FIRST.format(labels.name))
+    data, graph = track_data(labels.features, axes)
     name = labels.name + SUFFIX
     shown = next((layer for layer in viewer.layers if layer.name == name and isinstance(layer, Tracks)), None)
     if shown is not None:

@@ -17,6 +17,7 @@ from napari_unet_seg.io.ahead import Ahead
 from napari_unet_seg.io.class_formats import class_formats
 from napari_unet_seg.io.failures import FAILURES, explain, noted
 from napari_unet_seg.io.inputs import drop_suffix
+from napari_unet_seg.io.kept import measured_as
 from napari_unet_seg.io.quantities import Quantity, Wishes, ring_in_pixels
 from napari_unet_seg.io.remarks import describe
 from napari_unet_seg.io.summary import Outcome, Summary, old_tables, refuse_old
@@ -43,8 +44,9 @@ FORMATS = {
     "trackmate": ".tracks.xml",
 }
 """What can be written beside each other, and how the files end."""
+# As in blocks, the table is written before the labels, and all else after them: so it is known what a killed run had replaced.
+_RANK = {"csv": 0, "zarr": 1, "tiff": 2}
 STAGE = "Segmenting"
-NO_RINGS_IN_3D = "Rings are of single planes, so that nuclei in 3D were measured without."
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,7 @@ class _Image:
         """Add intensities and micrometres to the table, and the name of the input to the provenance."""
         from napari_unet_seg.core.measure import measure_intensities
         from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d
+        from napari_unet_seg.io.batch_large import NO_RINGS_IN_3D
 
         features, ring = result.features, ring_in_pixels(self.plan.ring, image.scale)
         if measured and is_in_3d(features):
@@ -265,7 +268,7 @@ class _Image:
         elif measured and features["label"].is_unique:  # of a class map, planes share their numbers
             features = features.merge(measure_intensities(result.labels, measured, ring), on="label", validate="1:1")
         features = add_micrometres(features, image.scale)
-        provenance = {**result.provenance, "input": PurePosixPath(self.source.shown).name}
+        provenance = {**result.provenance, **measured_as(measured, ring), "input": PurePosixPath(self.source.shown).name}
         if image.channel_axis is not None:
             provenance["channel_name"] = image.channel_names[provenance["channel"]]
         return dataclasses.replace(result, features=features, provenance=provenance)
@@ -281,9 +284,8 @@ class _Image:
         outputs = self.plan.outputs(self.source)
         if "track" not in result.features:  # of an image without times, as a notice says
             outputs.pop("trackmate", None)
-        for name, path in outputs.items():
-            if name in self.written:
-                continue
+        for name in sorted((name for name in outputs if name not in self.written), key=lambda name: _RANK.get(name, len(_RANK))):
+            path = outputs[name]
             make_folder(path.parent)
             if name == "overlay":
                 write_png(path, draw_overlay(image, result.labels, result.provenance["channel"]))

@@ -14,10 +14,12 @@ import numpy as np
 
 from napari_unet_seg.atomic import make_folder
 from napari_unet_seg.core.axes import stack_axis
+from napari_unet_seg.core.stack import check_stack
+from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.block_image import unfinished_of
 from napari_unet_seg.io.block_run import STAGE
-from napari_unet_seg.io.kept import is_same, is_whole, read_labels
+from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as, read_labels
 from napari_unet_seg.io.quantities import ring_in_pixels
 from napari_unet_seg.io.workers import LOCAL
 from napari_unet_seg.progress import Progress, Steps
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 LARGE_PLANE, LARGE_STACK = 2**26, 2**28
 """Pixels of a plane, and of all planes, from which on an image is segmented in blocks: in memory, a plane takes some sixty bytes a pixel
 while it is segmented, and a stack five for each pixel of its labels and classes."""
+NO_RINGS_IN_3D = "Rings are of single planes, so that nuclei in 3D were measured without."
 _STORES = ("zarr", "tiff")
 _COUNTED = ("label", "touches_border")
 
@@ -116,8 +119,10 @@ def iter_ready(plan: Plan, source: Source, found: Found, predictor: Predictor) -
     ready = _finished_before(plan, source, found, predictor.model) if plan.resume else None
     if ready is None and _goes_in_blocks(plan, found, predictor.model):
         return (yield from _iter_in_blocks(plan, source, found, predictor))
-    for notice in _notices(ready.result.provenance) if ready is not None else ():
-        yield Progress(STAGE, 0, 0, notice=notice)
+    if ready is not None:
+        yield from check_stack(found.axes, found.settings)
+        for notice in _notices(ready.result):
+            yield Progress(STAGE, 0, 0, notice=notice)
     return ready
 
 
@@ -151,12 +156,13 @@ def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predict
         channel=channel,
         scale=image.scale,
         measure=found.measured,
-        ring=ring_in_pixels(plan.ring, image.scale) if found.measured else 0.0,
+        ring=_ring(plan, found),
         scheduler=plan.scheduler,
         resume=plan.resume,
-        overwrite=plan.overwrite,
+        overwrite=plan.overwrite or not main,  # what is hidden is nobody's
         about=_about(source, image, channel),
         table=table,
+        source=source.path,
     )
     stored = yield from iter_segment_to(image.data, target, predictor.model, predictor.device.name, found.settings, options)
     counted_alone = not plan.summary and not {"rois", "geojson"} & set(plan.formats)
@@ -179,13 +185,26 @@ def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> 
     whole = main and "csv" in outputs and all(path.exists() for path in outputs.values())
     if not whole or unfinished_of(outputs[main]).exists() or not is_whole(outputs[main], found.axes):
         return None
+    if any(_changed(path) < _changed(outputs[main]) for name, path in outputs.items() if name not in (main, "csv")):
+        return None  # killed when the labels had been replaced, and not yet what is made of them
     made = open_image(outputs[main]).provenance
-    if not is_same(made, found.settings, model):
-        way = "with other settings or another model"
+    same = is_same(made, found.settings, model, {"channel": found.channel, **measured_as(found.measured, _ring(plan, found))})
+    if not same or is_newer(source.path, outputs[main]):
+        if plan.overwrite:
+            return None
+        way = "of an earlier state of the image" if same else "with other settings, channels or another model"
         raise WriteError(f"{outputs[main]} was made {way}; choose another folder, or allow overwriting (--overwrite).")
     labels = read_labels(outputs[main], found.axes)
     result = Segmentation(labels, _read_table(outputs["csv"]), made, np.zeros((1,) * labels.ndim, np.uint8))
     return Ready(result, plan.formats)
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _ring(plan: Plan, found: Found) -> float:
+    return ring_in_pixels(plan.ring, found.image.scale) if found.measured else 0.0
 
 
 def _about(source: Source, image: ImageFile, channel: int | None) -> dict[str, Any]:
@@ -201,12 +220,14 @@ def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFr
     return table
 
 
-def _notices(made: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the engine had told of an image, as far as the provenance knows it."""
+def _notices(result: Segmentation) -> tuple[str, ...]:
+    """Return what had been told of an image, as far as the provenance knows it."""
     from napari_unet_seg.core.normalize import Limits
     from napari_unet_seg.core.plane import reduced_notice
     from napari_unet_seg.core.segment import blank_notice
 
+    made = result.provenance
     reduced = next((diameter for diameter in made["diameters"] if diameter), 0.0) if not made["settings"]["diameter"] else 0.0
     notices = (reduced_notice(reduced) if reduced else "", blank_notice([Limits(**limits) for limits in made["limits"]]))
-    return tuple(filter(None, notices))
+    rings = NO_RINGS_IN_3D if made.get("ring") and is_in_3d(result.features) else ""
+    return tuple(filter(None, (*notices, rings)))

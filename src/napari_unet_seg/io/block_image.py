@@ -19,6 +19,7 @@ from napari_unet_seg.errors import SettingsError, WriteError
 from napari_unet_seg.io.block_job import Job
 from napari_unet_seg.io.block_run import STAGE, PlaneDone, PlaneRun
 from napari_unet_seg.io.block_table import iter_bands, write_bands
+from napari_unet_seg.io.kept import identity, measured_as
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.workers import LOCAL, Workers
 from napari_unet_seg.io.zarr_writer import CHUNK, create_zarr, finish_zarr, stored_order
@@ -66,6 +67,8 @@ class OutOfCore:
         More to say in the provenance, as JSON can hold it.
     table : path-like, optional
         Where the measurements go, CSV; beside the labels if not given.
+    source : path-like, optional
+        The file of an array that was read from one; of a path as the image it is known. What is there is kept only while it is the same.
     """
 
     axes: str | None = None
@@ -79,6 +82,7 @@ class OutOfCore:
     overwrite: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     table: str | os.PathLike[str] | None = None
+    source: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,10 +170,7 @@ class ImageRun:
     def _begin(self) -> None:
         """Make the folder, or go on with the one that is there if it was made in the same way."""
         plan = self._plan()
-        if not self.options.resume:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        if (self.folder / _PLAN).exists():
-            _check_same(json.loads((self.folder / _PLAN).read_text(encoding="utf-8")), plan, self.folder)
+        if self.options.resume and _can_go_on(self.folder, plan, self.options.overwrite):
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
@@ -184,9 +185,9 @@ class ImageRun:
     def _plan(self) -> dict[str, Any]:
         """Return what decides the results."""
         layout, predictor = self.work.layout, self.work.predictor
-        full = self.work.levels[0]
+        full, source = self.work.levels[0], None if self.options.source is None else Path(self.options.source)
         plan = {
-            "image": [layout.axes, list(full.shape), str(full.dtype), layout.channel, layout.flat],
+            "image": [layout.axes, list(full.shape), str(full.dtype), layout.channel, layout.flat, identity(full, source)],
             "model": predictor.model.sha256,
             "settings": self.work.settings.to_dict(),
             "block": self.options.block,
@@ -242,11 +243,11 @@ class ImageRun:
         device, precision = self.workers.device(done[0].bench)
         provenance = provenance_of(self.work, limits, [plane.diameter for plane in done]) | {"device": device, "precision": precision}
         provenance.pop("grid", None)
-        provenance |= self.options.about
+        provenance |= {**measured_as(self.options.measure, self.options.ring), **self.options.about}
         info = dataclasses.replace(self.info, provenance=provenance)
         table = Path(self.options.table or self.target.with_suffix(".csv"))
         border = write_bands(table, self._bands(done))
-        if self.target.suffix == ".zarr":
+        if self.target.suffix.lower() == ".zarr":
             finish_zarr(self.folder / _LABELS, info)
             with atomic_path(self.target) as temporary:
                 (self.folder / _LABELS).rename(temporary)
@@ -275,8 +276,14 @@ def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
     return dataclasses.replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
-def _check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+def _can_go_on(folder: Path, wanted: Mapping[str, Any], overwrite: bool) -> bool:
+    """Say whether a run left something to go on with; what was made in another way, and may not be replaced, is an error."""
+    try:
+        found = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # killed before there was one, or while it was written
+        return False
     changed = [name for name in wanted if found.get(name) != wanted[name]]
-    if changed:
+    if changed and not overwrite:
         how = f"in another way ({', '.join(changed)})"
         raise SettingsError(f"What a run left in {folder} was made {how}; go on as it began, or begin anew without resuming.")
+    return not changed

@@ -205,7 +205,7 @@ class Bench:
         around = _around(report["boxes"]) if owned.size else (slice(0, 1), slice(0, 1))
         window = grown(around, reach_of(self.job.ring), self.plane.shape)
         labels = self._target()[(*self.job.place, *window)].astype(np.int64)
-        channels = {name: np.asarray(array[self.job.index][window]) for name, array in self.job.channels.items()}
+        channels = {name: np.asarray(array[(*self.job.index, *window)]) for name, array in self.job.channels.items()}
         sight = Sight(labels, self._read(window)[0], window, self.plane.shape, channels)
         self.store.put(f"{ROWS}/{number}", measure_block(sight, owned, knots_of(self.predictor.model.card), self.job.ring))
 

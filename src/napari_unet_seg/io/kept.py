@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def read_labels(path: Path, axes: str) -> Any:
     ReadError
         If the file is damaged.
     """
-    if path.suffix != ".zarr":
+    if path.suffix.lower() != ".zarr":
         from napari_unet_seg.io.image import open_image
 
         return open_image(path).levels[0]
@@ -70,8 +71,26 @@ def is_whole(path: Path, axes: str) -> bool:
     return True
 
 
-def is_same(provenance: Mapping[str, Any], settings: SegmentSettings, model: Model) -> bool:
-    """Say whether labels were made by a model with these settings.
+def measured_as(names: Iterable[str], ring: float) -> dict[str, Any]:
+    """Return what the provenance of labels says of the intensities in their table; nothing when none were measured.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the channels.
+    ring : float
+        Width of the rings in pixels, 0 for none.
+
+    Returns
+    -------
+    dict
+    """
+    names = [*names]
+    return {"measured": names, "ring": ring} if names else {}
+
+
+def is_same(provenance: Mapping[str, Any], settings: SegmentSettings, model: Model, asked: Mapping[str, Any]) -> bool:
+    """Say whether labels and their table were made as they would be now.
 
     Parameters
     ----------
@@ -79,10 +98,57 @@ def is_same(provenance: Mapping[str, Any], settings: SegmentSettings, model: Mod
         Of the labels.
     settings : SegmentSettings
     model : Model
+    asked : mapping
+        The ``channel`` that shows nuclei, and what `measured_as` returns.
 
     Returns
     -------
     bool
     """
-    wanted = json.loads(json.dumps(settings.to_dict()))
-    return bool(provenance.get("settings") == wanted and provenance.get("model_sha256") == model.sha256)
+    wanted = {"settings": settings.to_dict(), "model_sha256": model.sha256, **asked}
+    told = ("settings", "model_sha256", "channel", "measured", "ring")
+    return {name: provenance[name] for name in told if name in provenance} == dict(json.loads(json.dumps(wanted)))
+
+
+def is_newer(source: Path, result: Path) -> bool:
+    """Say whether an image was changed, or put in the place of another, after something was made of it.
+
+    Parameters
+    ----------
+    source : Path
+        A file, or a folder of which the files right in it tell.
+    result : Path
+        File or folder.
+
+    Returns
+    -------
+    bool
+    """
+    # A file that is older than the result may have come to its place after it.
+    return any(_changed(source, moved) > _changed(result, moved) for moved in (False, True))
+
+
+def identity(pixels: Any, source: Path | None = None) -> list[int] | str:
+    """Return what tells an image from another one of the same shape.
+
+    Parameters
+    ----------
+    pixels : array-like
+        Of the image.
+    source : Path, optional
+        Where they come from.
+
+    Returns
+    -------
+    list of int or str
+        Size and time of the last change of the source; else a checksum of pixels in memory; of others, nothing can be said.
+    """
+    if source is not None:
+        return [source.stat().st_size, _changed(source)]
+    return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest() if isinstance(pixels, np.ndarray) else ""
+
+
+def _changed(path: Path, moved: bool = False) -> int:
+    """Return when a file was changed, or a folder or a file right in it, in nanoseconds; or when it came to its place, if that is later."""
+    states = [path.stat(), *(inner.stat() for inner in (path.iterdir() if path.is_dir() else ()) if inner.is_file())]
+    return max(max(state.st_mtime_ns, state.st_ctime_ns if moved else 0) for state in states)

@@ -8,6 +8,7 @@ the target, in a hidden folder that ends with ``.unfinished``: from there a kill
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet_seg.errors import InputError, ModelError, SettingsError, WriteError
 from napari_unet_seg.io.block_image import ImageRun, OutOfCore, Stored, unfinished_of
-from napari_unet_seg.io.kept import is_same, is_whole
+from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as
 from napari_unet_seg.io.workers import open_workers
 from napari_unet_seg.io.zarr_writer import refuse_other_folder
 from napari_unet_seg.progress import Steps, drain
@@ -41,7 +42,7 @@ def segment_to(
     """Find the nuclei of an image of any size, and write them to a file.
 
     The labels are those that `segment` gives for the whole image, number by number, whatever the size of the blocks; the table is the
-    same, too. Memory stays below 1.5 GB besides the image's own.
+    same, too, but for the rounding of scores where a diameter rescales the image. Memory stays below 1.5 GB besides the image's own.
 
     Parameters
     ----------
@@ -110,8 +111,11 @@ def iter_segment_to(
         raise ModelError(f"The model {loaded.name!r} predicts classes without a distance map; use `segment` with it.")
     levels, options = _opened(image, options, settings or loaded.defaults)
     _check_settings(settings or loaded.defaults)
-    channel = options.channel if options.channel is None else int(options.channel)
+    if isinstance(options.channel, str):
+        raise InputError(f"The channel is {options.channel!r}, and an array has no names for its channels; give the number, from 0 on.")
+    channel = None if options.channel is None else int(options.channel)
     work = prepare(levels, loaded, device, options.axes, channel, settings)
+    _check_options(options, work.layout.labels_shape)
     if (kept := _kept(target, work, options)) is not None:
         return kept
     with open_workers(options.scheduler) as workers:
@@ -123,8 +127,24 @@ def _check_target(target: Path, options: OutOfCore) -> None:
         raise WriteError(f"{target} was not written, because its ending names no format for blocks; use one of {', '.join(ENDINGS)}.")
     if target.exists() and not (options.overwrite or options.resume):
         raise WriteError(f"{target} exists already; choose another name, or allow overwriting.")
-    if target.suffix == ".zarr":
+    if target.suffix.lower() == ".zarr":
         refuse_other_folder(target)
+    table = Path(options.table or target)
+    if options.table and table == target:
+        raise WriteError(f"The table and the labels would both be {target}; give the table another name, such as {target.stem}.csv.")
+    if table.parent != target.parent and not table.parent.is_dir():  # else known only when all the work is done
+        raise WriteError(f"The folder of the table {table} does not exist; make it first, or choose another.")
+
+
+def _check_options(options: OutOfCore, shape: tuple[int, ...]) -> None:
+    """Refuse what would fail only when most of the work is done."""
+    if options.block < 0:
+        raise SettingsError(f"block is {options.block}; it must be a number of pixels, or 0, which is automatic.")
+    if options.ring and not 1 <= options.ring < math.inf:
+        raise SettingsError(f"The ring is {options.ring:g} px wide; it must have at least 1 px, or be 0 for none.")
+    for name, array in options.measure.items() if isinstance(options.measure, Mapping) else ():
+        if tuple(array.shape) != shape:
+            raise InputError(f"The channel {name!r} has shape {tuple(array.shape)}, and the labels {shape}; they must be equal.")
 
 
 def _check_settings(settings: SegmentSettings) -> None:
@@ -140,8 +160,13 @@ def _kept(target: Path, work: Work, options: OutOfCore) -> Stored | None:
     if not options.resume or unfinished_of(target).exists() or not (target.exists() and table.exists()) or not is_whole(target, axes):
         return None
     made = open_image(target).provenance
-    if not is_same(made, work.settings, work.predictor.model):
-        raise SettingsError(f"{target} was made with other settings or another model; choose another name, or allow overwriting.")
+    asked = {"channel": work.layout.channel if "C" in work.layout.axes else None, **measured_as(options.measure, options.ring)}
+    same = is_same(made, work.settings, work.predictor.model, asked)
+    if not same or (options.source is not None and is_newer(Path(options.source), target)):
+        if options.overwrite:
+            return None
+        how = "of an earlier state of the image" if same else "with other settings, channels or another model"
+        raise SettingsError(f"{target} was made {how}; choose another name, or allow overwriting.")
     import pandas as pd
 
     border = pd.read_csv(table, usecols=["touches_border"])["touches_border"]
@@ -167,5 +192,5 @@ def _opened(image: Any, options: OutOfCore, settings: SegmentSettings) -> tuple[
     about = {"input": opened.path.name, **options.about}
     if channel is not None:
         about["channel_name"] = opened.channel_names[channel]
-    changes: dict[str, Any] = {"axes": opened.axes, "channel": channel, "measure": measure, "about": about}
+    changes: dict[str, Any] = {"axes": opened.axes, "channel": channel, "measure": measure, "about": about, "source": image}
     return opened.data, dataclasses.replace(options, scale=options.scale or opened.scale, **changes)

@@ -10,7 +10,7 @@ from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.core.intensities import follows_pixels
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.core.numbering import compact
-from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_volumes
+from napari_unet_seg.core.volumes import add_micrometres, volume_table
 from napari_unet_seg.io.labels_info import iter_bands, iter_planes, open_labels
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COMPARED_IN_3D = ("volume", "centroid_z", "centroid_y", "centroid_x")
 _COMPARED = ("area", "centroid_y", "centroid_x")
-"""A table with these is taken for one of `napari_unet_seg.core.measure`; what they mean in others is not known."""
+"""A table with either of these is taken for one of `napari_unet_seg.core.measure`; what they mean in others is not known."""
 
 
 def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> None:
@@ -77,7 +77,7 @@ def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:
         return pixels
     features = _with_label(info.features)
     features = features[features["label"].isin(pixels["label"])]
-    if is_in_3d(features):
+    if set(_COMPARED_IN_3D) <= set(features) and "Z" in info.stored_axes and features["label"].is_unique:
         return _corrected_in_3d(features, array, info)
     if set(_COMPARED) <= set(features) and features["label"].is_unique:
         return _corrected(features, pixels, array, info)
@@ -121,7 +121,8 @@ def _corrected_in_3d(features: pd.DataFrame, array: Any, info: LabelsInfo) -> pd
     known = features.set_index("label")
     rows = [label for label in known.index if label in fresh.index] + [label for label in fresh.index if label not in known.index]
     table, now = known.reindex(rows), fresh.loc[rows]
-    same = np.logical_and.reduce([np.isclose(table[name].astype(float), now[name], rtol=1e-7, atol=1e-4) for name in _COMPARED_IN_3D])
+    compared = [*_COMPARED_IN_3D, *(str(name) for name in table if str(name).startswith("plane_") and name in now)]
+    same = np.logical_and.reduce([np.isclose(table[name].astype(float), now[name], rtol=1e-7, atol=1e-4) for name in compared])
     if same.all():
         return features.reset_index(drop=True)
     for name in (str(name) for name in table):
@@ -133,18 +134,14 @@ def _corrected_in_3d(features: pd.DataFrame, array: Any, info: LabelsInfo) -> pd
 
 
 def _volumes(array: Any, info: LabelsInfo) -> pd.DataFrame:
-    """Measure nuclei in 3D, at each time."""
+    """Measure nuclei in 3D; one whose number was painted at several times has one row, as all others."""
     import pandas as pd
 
     axes = info.stored_axes
-    place = axes.index("Z")
-    others = [axis for axis in range(len(axes) - 2) if axis != place]
-    volumes = array.transpose([*others, place, len(axes) - 2, len(axes) - 1])
-    tables = []
-    for index in np.ndindex(*volumes.shape[:-3]):
-        names = {f"plane_{axes[axis].lower()}": at for axis, at in zip(others, index, strict=True)}
-        tables.append(measure_volumes(np.asarray(volumes[index])).assign(**names))
-    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    places = [f"plane_{axis.lower()}" for axis in axes[:-2]]
+    planes = [measure_plane(np.asarray(plane)).assign(**dict(zip(places, index, strict=True))) for index, plane in iter_planes(array)]
+    outlines = pd.concat([table for table in planes if len(table)] or planes[:1], ignore_index=True)
+    table = volume_table(outlines, outlines["label"].to_numpy(), "z", array.shape[axes.index("Z")])
     return add_micrometres(table, {axis: step for axis in "ZYX" if (step := info.step(axis))}).drop(columns="index")
 
 

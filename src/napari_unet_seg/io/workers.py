@@ -7,6 +7,7 @@ alone. What a lost worker had finished is on the disk, so that its loss costs th
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,6 +24,8 @@ LOCAL = "local"
 """Stands for this process."""
 _WAIT = "20s"
 """How long the scheduler of a cluster may take to answer."""
+_ONE = threading.Lock()
+"""A worker of several threads does one step at a time: dask's configuration is that of the process, and memory that of one block."""
 
 
 class Workers(Protocol):
@@ -63,7 +66,7 @@ class Cluster:
     def __init__(self, client: Client) -> None:
         """Start without a known worker."""
         self._client = client
-        self._known: dict[int, tuple[str, int]] = {}
+        self._known: dict[Path, tuple[str, int]] = {}
 
     def each(self, bench: Bench, step: str, numbers: Sequence[int]) -> Iterator[int]:
         """Do a step on all workers; see `Workers`.
@@ -93,12 +96,13 @@ class Cluster:
         """Write what workers must know of a job to where they find it: its file, and when that was written."""
         import cloudpickle
 
-        if id(bench) not in self._known:
-            path = bench.job.folder / "job.pickle"
+        folder = bench.job.folder
+        if folder not in self._known:
+            path = folder / "job.pickle"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cloudpickle.dumps(bench.job))
-            self._known[id(bench)] = (str(path), path.stat().st_mtime_ns)
-        return self._known[id(bench)]
+            self._known[folder] = (str(path), path.stat().st_mtime_ns)
+        return self._known[folder]
 
 
 @contextmanager
@@ -147,7 +151,7 @@ def _do(number: int, job: tuple[str, int], step: str) -> int:
     """Do a step on a worker, unless one that is lost by now had finished it."""
     import dask
 
-    with dask.config.set(scheduler="synchronous"):  # else reading the image would ask the cluster for it
+    with _ONE, dask.config.set(scheduler="synchronous"):  # else reading the image would ask the cluster for it
         bench = _bench(*job)
         if not bench.is_done(step, number):
             bench.do(step, number)
