@@ -61,6 +61,8 @@ def test_a_cut_is_counted():
 
 def test_workers(tmp_path, pieces, model_file, monkeypatch):
     monkeypatch.setattr(scale_cluster, "PROCESSES", False)  # a real cluster of processes is in tests/io/test_workers.py
+    for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(threads, "1")  # the benchmark sets them for its workers: put back, so that no later test has other weights
     target = tmp_path / "found.json"
     scale_cluster.main([str(pieces), "--model", str(model_file), "--edge", "300", "--workers", "1", "--json", str(target)])
     found = json.loads(target.read_text())
