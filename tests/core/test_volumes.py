@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d, measure_volumes, volume_table
+from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d, volume_table
+from tests.volumes import measure_volumes
 
 
 @pytest.fixture

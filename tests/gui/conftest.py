@@ -9,6 +9,7 @@ import napari.settings
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QWidget
 
 from napari_unet_seg.core import checkpoint
 from napari_unet_seg.core.axes import stack_axis
@@ -107,6 +108,14 @@ def preferences(monkeypatch, tmp_path):
     forget()
     yield
     forget()
+
+
+@pytest.fixture
+def owner(qtbot):
+    """A widget that is not in a viewer, for rows and panels."""
+    owner = QWidget()
+    qtbot.addWidget(owner)
+    return owner
 
 
 @pytest.fixture

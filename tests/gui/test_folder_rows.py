@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout
 
 from napari_unet_seg.gui import folder_rows
 from napari_unet_seg.gui.exporting import FORMATS
@@ -17,13 +17,6 @@ from napari_unet_seg.gui.folder_run import LOOKING, RESULTS, Found
 from napari_unet_seg.io import batch
 from napari_unet_seg.progress import Progress
 from tests.gui.conftest import WAIT_MS
-
-
-@pytest.fixture
-def owner(qtbot):
-    owner = QWidget()
-    qtbot.addWidget(owner)
-    return owner
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout
 
 from napari_unet_seg import fields as settings_module
 from napari_unet_seg.errors import SettingsError
@@ -13,13 +13,6 @@ from napari_unet_seg.gui.editors import Choice, Number, Whole
 from napari_unet_seg.gui.form import SettingsForm, fields_besides
 from napari_unet_seg.gui.slider import Slide
 from napari_unet_seg.settings import Checked, SegmentSettings, TrainSettings, field_docs, field_options
-
-
-@pytest.fixture
-def owner(qtbot):
-    owner = QWidget()
-    qtbot.addWidget(owner)
-    return owner
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_unet_seg.core.gpu import Diagnosis
 from napari_unet_seg.gui import gpu_panel
@@ -16,13 +16,6 @@ from napari_unet_seg.progress import Progress, drain
 from tests.gui.conftest import SURROUNDINGS, WAIT_MS
 
 FOUND = Diagnosis("No GPU is used: a CPU-only build.", "Install this:", "python -m pip install torch --index-url https://x")
-
-
-@pytest.fixture
-def owner(qtbot):
-    owner = QWidget()
-    qtbot.addWidget(owner)
-    return owner
 
 
 @pytest.fixture

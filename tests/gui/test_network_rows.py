@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout
 
 from napari_unet_seg.gui.network_rows import WORDS, NetworkRows
 from napari_unet_seg.settings import ARCHITECTURES, NetworkSettings, field_options
-
-
-@pytest.fixture
-def owner(qtbot):
-    owner = QWidget()
-    qtbot.addWidget(owner)
-    return owner
 
 
 @pytest.fixture

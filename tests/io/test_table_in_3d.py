@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_unet_seg.core.volumes import add_micrometres, measure_volumes
+from napari_unet_seg.core.volumes import add_micrometres
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.table_writer import labels_table, write_csv
+from tests.volumes import measure_volumes
 
 SCALE = {"Z": 2.0, "Y": 0.5, "X": 0.5}
 

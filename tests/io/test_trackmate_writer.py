@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from napari_unet_seg.core.measure import measure
-from napari_unet_seg.core.volumes import measure_volumes
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.trackmate_writer import write_trackmate
 from napari_unet_seg.io.writers import write_labels
+from tests.volumes import measure_volumes
 
 SCALE = {"T": 600.0, "Y": 0.5, "X": 0.25}
 

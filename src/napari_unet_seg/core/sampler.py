@@ -67,10 +67,10 @@ class PatchSampler:
         size = size or self.settings.batch
         chosen = torch.multinomial(self.weights, size, replacement=True, generator=self.generator)
         empty = (torch.rand(size, generator=self.generator) < self.settings.empty).nonzero()[:, 0]
-        draws = Draws(self.generator, self.pool.device)
+        draws, chosen = Draws(self.generator, self.pool.device), chosen.to(self.pool.device)
         exact = draws.uniform(size) < self.settings.exact
-        zooms, positions = self._places(chosen.to(self.pool.device), exact, draws)
-        batch = targets(self.pool.cut(chosen.to(self.pool.device), positions, zooms), zooms, self.settings)
+        zooms, positions = self._places(chosen, exact, draws)
+        batch = targets(self.pool.cut(chosen, positions, zooms), zooms, self.settings)
         image = change_intensity(batch.image, self.settings.intensity * (~exact).float()[:, None, None, None], draws)
         return empty_some(Batch(image, batch.classes, batch.distance, batch.touching), empty.to(self.pool.device), draws)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.measure import add_physical, measure_intensities, measure_plane
+from napari_unet_seg.core.measure import add_physical, measure_intensities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,28 +60,6 @@ def volume_table(outlines: pd.DataFrame, nuclei: npt.NDArray[Any], axis: str, de
     table = parts.groupby("label").agg({name: _way(name, ways) for name in parts if name != "label"})
     table[list(means)] = table[list(means)].div(table[VOLUME], axis=0)
     return _ordered(table.reset_index())
-
-
-def measure_volumes(labels: npt.NDArray[Any], axis: str = "z") -> pd.DataFrame:
-    """Measure the shape of nuclei that reach through planes.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (Z, Y, X)
-        One number a nucleus.
-    axis : str
-        Name of the first axis.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As of `volume_table`, without ``score``.
-    """
-    import pandas as pd
-
-    planes = [measure_plane(np.asarray(plane)).assign(**{_PLACE + axis: z}) for z, plane in enumerate(labels)]
-    outlines = pd.concat([table for table in planes if len(table)] or planes[:1], ignore_index=True)
-    return volume_table(outlines, outlines["label"].to_numpy(), axis, len(labels))
 
 
 def measure_intensities_in_3d(labels: npt.NDArray[Any], images: Mapping[str, Any]) -> pd.DataFrame:

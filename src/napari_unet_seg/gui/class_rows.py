@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # mypy se
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from napari_unet_seg.gui.editors import Choice
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row
 from napari_unet_seg.gui.learning import INSIDE, MODES, PAINTED, WHOLE, names_of
 
 NUCLEI, CLASSES = "nuclei", "classes"
@@ -46,10 +46,7 @@ class ClassRows(QObject):
             self.box.addItem(words, kind)
         self.names.setPlaceholderText("class 1, class 2, …")
         for label, editor, tip in ((self.label, self.box, _TIP), (self.names_label, self.names, _NAMES_TIP)):
-            label.setBuddy(editor)
-            editor.setAccessibleName(label.text())
-            for widget in (label, editor):
-                widget.setToolTip(tooltip(tip))
+            name_row(label, editor, tip)
         self._show()
         self.box.currentIndexChanged.connect(self._show)
         self.names.editingFinished.connect(self.changed)

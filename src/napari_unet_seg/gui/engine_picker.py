@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidge
 from napari_unet_seg.core.apart import iter_apart
 from napari_unet_seg.errors import ModelError
 from napari_unet_seg.gui.editors import Choice, Hint
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row, tooltip
 from napari_unet_seg.gui.gpu_panel import GpuPanel
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.preferences import Preferences, read_preferences
@@ -132,10 +132,7 @@ class EnginePicker(QObject):
         self.reason.setText(LOOKING)
         rows = ((self.model_label, self.model_box, _MODEL_TIP), (self.device_label, self.device_box, _DEVICE_TIP))
         for label, box, tip in rows:
-            label.setBuddy(box)
-            label.setToolTip(tooltip(tip))
-            box.setToolTip(tooltip(tip))
-            box.setAccessibleName(label.text())
+            name_row(label, box, tip)
 
     def _learn(self, known: Surroundings) -> None:
         preferred, self._preferred = self._preferred, ""

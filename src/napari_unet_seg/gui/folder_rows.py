@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QGridLayout, QHB
 from napari_unet_seg.gui.editors import Choice, Hint
 from napari_unet_seg.gui.exporting import FORMATS, Format
 from napari_unet_seg.gui.folder_run import LOOKING, RESULTS, Found, look_steps
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row, tooltip
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.open_image import dialog_options
 from napari_unet_seg.io.failures import explain
@@ -160,11 +160,7 @@ class FolderRows(QObject):
         self.labels: list[QLabel] = []
         for editor, title, tip in (*rows, *others):
             label = QLabel(title, parent)
-            focus = editor.line if isinstance(editor, PathRow) else editor
-            label.setBuddy(focus)
-            focus.setAccessibleName(title)
-            for widget in (label, focus):
-                widget.setToolTip(tooltip(tip))
+            name_row(label, editor.line if isinstance(editor, PathRow) else editor, tip)
             self.labels.append(label)
 
     def _wanted(self) -> tuple[Path, str, Path] | None:

@@ -156,6 +156,22 @@ def tooltip(text: str) -> str:
     return f"<p>{escape(text.replace('`', ''), quote=False)}</p>" if text else ""
 
 
+def name_row(label: QLabel, editor: QWidget, tip: str) -> None:
+    """Let a label name an editor, for its key and for screen readers, and let both tell what it is for.
+
+    Parameters
+    ----------
+    label : QLabel
+        With its text.
+    editor : QWidget
+    tip : str
+    """
+    label.setBuddy(editor)
+    editor.setAccessibleName(label.text())
+    for widget in (label, editor):
+        widget.setToolTip(tooltip(tip))
+
+
 def _make_row(name: str, kind: type, options: dict[str, Any], doc: str, parent: QWidget) -> Row:
     title, unit = _title_and_unit(options.get("label", name))
     if "choices" in options:

@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_unet_seg.gui.editors import Choice, Whole
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row
 from napari_unet_seg.settings import ARCHITECTURES, NetworkSettings, field_docs, field_options
 
 WORDS = {"unet": "U-Net", "residual": "Residual U-Net", "attention": "Attention U-Net", "residual-attention": "Residual attention U-Net"}
@@ -60,8 +60,5 @@ class NetworkRows(QObject):
 
 def _row(title: str, editor: QWidget, tip: str, parent: QWidget) -> tuple[QLabel, QWidget]:
     label = QLabel(title, parent)
-    label.setBuddy(editor)
-    editor.setAccessibleName(title)
-    for widget in (label, editor):
-        widget.setToolTip(tooltip(tip))
+    name_row(label, editor, tip)
     return label, editor

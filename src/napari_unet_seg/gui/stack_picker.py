@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_unet_seg.core.lap import is_installed
 from napari_unet_seg.gui.editors import Choice
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row
 from napari_unet_seg.gui.layers import layer_axes, stack_dimension
 from napari_unet_seg.io.napari_writers import info_of_layer
 from napari_unet_seg.settings import STACKS, TRACKS
@@ -59,12 +59,10 @@ class StackPicker(QObject):
             if name != "laptrack" or is_installed():
                 self.times.addItem(_TRACK_TITLES[name], name)
         for label, box, tip in ((self.label, self.box, _TIP), (self.times_label, self.times, _TRACK_TIP)):
-            label.setBuddy(box)
-            box.setAccessibleName(label.text())
+            name_row(label, box, tip)
             box.currentIndexChanged.connect(self._tell)
-            for widget in (label, box):
-                widget.setToolTip(tooltip(tip))
-                widget.hide()
+            label.hide()
+            box.hide()
         self._there = self._moves = False
         self._spacing = 0.0
 
