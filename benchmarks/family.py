@@ -6,7 +6,8 @@ DATASET is the folder of ``images/``, ``masks/`` and ``index.csv``. Each member 
 settings of the bundled model, and is measured on fold 0 with one and the same decoder. Prints, for each, the average precision at IoU 0.5
 and its mean over 0.5 to 0.9 (mean and range over the seeds, pooled over nuclei), the difference from the plain network, parameters, and
 the speed of the network alone. Several trainings run side by side in processes of their own, on one device. The file is written anew
-whenever one ends, so that an interrupted run leaves what it has; a run that finds a file of the same steps goes on with it.
+whenever one ends, so that an interrupted run leaves what it has; a run that finds results of as many steps and images in the file goes on
+with them, and leaves others there. ``--steps 300 --seeds 1 --unseen 40`` is a short run, which orders the members roughly.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import pickle
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -33,6 +35,8 @@ SETTINGS = nus.TrainSettings(decay=0.3, average=0.998, validation=0)
 """As in ``recipes/nuclei_v3.py``, with a shorter memory."""
 SPEED_EDGE, SPEED_TIMES = 2048, 5
 """Edge of the image, in pixels, on which speed is measured, and how often."""
+WATCH_S = 5.0
+"""How often a training looks whether anybody waits for it."""
 WITHIN = 0.03
 """A member whose mean AP is lower than that of the plain network by more than this needs a reason."""
 
@@ -80,20 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure and print the table."""
     options = _options(arguments)
     began = time.monotonic()
-    results = _earlier(options)
+    results, others = _earlier(options)
     jobs = options.jobs or os.cpu_count() or 1
     context = get_context("fork" if sys.platform == "linux" else "spawn")  # forked processes share the planes
     with ProcessPoolExecutor(jobs, context, _limit_threads) as pool:
-        data = read(options.dataset, pool, options.most)
+        data = read(options.dataset, pool, options.most, options.unseen)
     _say(f"{len(data.samples)} planes to learn from, {len(data.unseen)} to measure on: {time.monotonic() - began:.0f} s")
     with ProcessPoolExecutor(jobs, context, _take, (data,)) as pool:
         for result in run(options, pool, results):
-            results.append(result)
-            _write(options, results, {})
+            results.append(result | {"most": options.most, "unseen": options.unseen})
+            _write(options, [*others, *results], {})
             _say(f"{result['member']}, seed {result['seed']}: AP 0.5 {result['ap50']:.3f}, {result['seconds']:.0f} s")
     with ProcessPoolExecutor(1, context, _limit_threads, (os.cpu_count(),)) as pool:
         speeds = {name: pool.submit(speed, name, options.device).result() for name in options.members}
-    _write(options, results, speeds)
+    _write(options, [*others, *results], speeds)
     print(markdown([row(name, results, speeds[name]) for name in options.members]))
     _say(f"{time.monotonic() - began:.0f} s in all")
 
@@ -107,11 +111,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=0, help="trainings side by side; 0 is one for each processor core")
     parser.add_argument("--members", nargs="+", choices=list(FAMILY), default=list(FAMILY))
     parser.add_argument("--most", type=int, default=0, help="images of each side at most, to try the benchmark itself; 0 takes all")
+    parser.add_argument("--unseen", type=int, default=0, help="images to measure on at most; 0 takes all")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args(arguments)
 
 
-def read(dataset: Path, pool: Executor, most: int = 0) -> Data:
+def read(dataset: Path, pool: Executor, most: int = 0, measured: int = 0) -> Data:
     """Read the images, and prepare those that teach.
 
     Parameters
@@ -121,8 +126,11 @@ def read(dataset: Path, pool: Executor, most: int = 0) -> Data:
         Prepares several at a time.
     most : int
         Images of each side at most; 0 takes all.
+    measured : int
+        Images to measure on at most; 0 takes all.
     """
     teaching, unseen = (list(read_fold(dataset, folds))[: most or None] for folds in ("1234", "0"))
+    unseen = unseen[: measured or None]
     return Data([pickle.loads(sample) for sample in pool.map(_prepare, teaching, chunksize=8)], unseen)
 
 
@@ -221,6 +229,14 @@ def _take(data: Data) -> None:
     """Start a process of the pool."""
     _limit_threads()
     _DATA[:] = [data]
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it has been killed: nobody would take its result, and it would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
 
 
 def _limit_threads(count: int = 1) -> None:
@@ -230,12 +246,14 @@ def _limit_threads(count: int = 1) -> None:
     torch.set_num_threads(count)
 
 
-def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the results of an interrupted run of the same steps."""
+def _earlier(options: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the results of an interrupted run of as many steps and images, and those of others."""
     if not options.json or not options.json.is_file():
-        return []
+        return [], []
     found = json.loads(options.json.read_text(encoding="utf-8"))["trainings"]
-    return [result for result in found if result["steps"] == options.steps]
+    wanted = {"steps": options.steps, "most": options.most, "unseen": options.unseen}
+    same = [result for result in found if {"most": 0, "unseen": 0, **result}.items() >= wanted.items()]
+    return same, [result for result in found if result not in same]
 
 
 def _write(options: argparse.Namespace, results: Sequence[dict[str, Any]], speeds: dict[str, float]) -> None:

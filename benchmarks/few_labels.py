@@ -11,6 +11,9 @@ taught as in the widget and the command line, and scored on other images of the 
 same images. ``--known`` scores as many images of the other modalities too, to see what is forgotten (with ``--fold``, of these folds only).
 ``--ceiling`` says what there is to be reached: the base taught by the whole annotation of all other images, in so many parts, each left out
 in turn. Prints a table: the median over the seeds, the worst change, and the share of the gap to the ceiling that was closed.
+
+With ``--json`` each result is written to the file when it is there, and a run that finds some there goes on with them: so ten seeds can be
+done in pieces (``--seeds 3``, then ``--seeds 10``), and more numbers of nuclei or the ceiling be added later.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,50 +33,19 @@ import numpy as np
 import napari_unet_seg as nus
 from benchmarks.dataset import Item, find_items
 from benchmarks.dsb2018 import markdown
+from benchmarks.kept import Kept
 from benchmarks.painter import choose, paint
 from napari_unet_seg.core.sparse_set import iter_sparse
 from napari_unet_seg.errors import InputError
 
+Row = dict[str, Any]
+"""What one training brought; see `Bench.run`."""
 SMALLEST_GAP = 0.05
 """A ceiling that is nearer to the base than this leaves nothing to close."""
 
 
-@dataclass(frozen=True)
-class Taught:
-    """What one training brought.
-
-    Parameters
-    ----------
-    nuclei, seed : int
-        Painted nuclei, and the seed of painter and training.
-    images : int
-        On which they were painted.
-    seconds : float
-        Of the training, less those in which it judges itself.
-    before, after : Scores
-        Of base and model on the other images of the modality.
-    known_before, known_after : Scores or None
-        On images of other modalities.
-    """
-
-    nuclei: int
-    seed: int
-    images: int
-    seconds: float
-    before: nus.Scores
-    after: nus.Scores
-    known_before: nus.Scores | None = None
-    known_after: nus.Scores | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as a mapping that JSON can hold."""
-        pairs = {"before": self.before, "after": self.after, "known_before": self.known_before, "known_after": self.known_after}
-        scores = {name: figures(score) for name, score in pairs.items() if score is not None}
-        return {"nuclei": self.nuclei, "seed": self.seed, "images": self.images, "seconds": round(self.seconds, 1), **scores}
-
-
 class Bench:
-    """A base, the images of a modality, and others.
+    """A base, the images of a modality, others, and the results by now.
 
     Parameters
     ----------
@@ -93,10 +65,42 @@ class Bench:
             raise InputError(f"There are {len(self.items)} images of {options.modality!r}; there are {kinds}.")
         others = [item for item in items if item not in self.items and (options.fold is None or item.fold in options.fold)]
         self.known = shuffled(others, 0)[: options.known]
+        self.kept = Kept(Path(options.json) if options.json else None, self._facts())
         self._found: dict[str, nus.Scores] = {}
 
-    def run(self, nuclei: int, seed: int) -> Taught:
-        """Paint, teach and score once."""
+    def run(self, nuclei: int, seed: int) -> Row:
+        """Paint, teach and score once, unless that has been done.
+
+        Returns
+        -------
+        dict
+            ``nuclei``, ``seed``, ``images`` on which they were painted, ``seconds`` of training (less those in which it judges itself), and
+            figures of base and model on the other images of the modality, ``before`` and ``after``, and with ``--known`` also
+            ``known_before`` and ``known_after``.
+        """
+        return self.kept.find("results", nuclei=nuclei, seed=seed) or self.kept.add("results", self._run(nuclei, seed))
+
+    def ceiling(self, folds: int) -> dict[str, Any]:
+        """Score the base, and it taught by everything but a part of the images, on that part; pooled over the parts."""
+        fields = sorted({item.field for item in self.items})
+        part = {field: place % folds for place, field in enumerate(fields)}
+        for left_out in range(min(folds, len(fields))):
+            if self.kept.find("ceiling_parts", folds=folds, left_out=left_out) is None:
+                found = self._teach_all_but({field for field in fields if part[field] == left_out})
+                self.kept.add("ceiling_parts", {"folds": folds, "left_out": left_out, **found})
+        parts = [row for row in self.kept.rows("ceiling_parts") if row["folds"] == folds]
+        reached = {when: figures(pooled([_scores(row[when]) for row in parts])) for when in ("before", "after")}
+        self.kept.write(ceiling=reached)
+        return reached
+
+    def _facts(self) -> dict[str, Any]:
+        """Say what the results depend on, but for numbers of nuclei and seeds."""
+        options = self.options
+        chosen = {name: getattr(options, name) for name in ("modality", "images", "known", "fold", "steps", "minutes")}
+        datasets = [Path(dataset).name for dataset in options.datasets]
+        return {"base": self.base.name, "base_sha256": self.base.sha256, "datasets": datasets, **chosen}
+
+    def _run(self, nuclei: int, seed: int) -> Row:
         random = np.random.default_rng(seed)
         order = shuffled(self.items, seed)
         images, labels, used = self._paint(order, nuclei, random)
@@ -104,23 +108,21 @@ class Bench:
         scored = [item for item in order if item.field not in fields][: self.options.images]
         model, seconds = self._teach(images, labels, seed)
         before, after = self.score_base(scored), self.score(model, scored)
-        lost = (self.score_base(self.known), self.score(model, self.known)) if self.known else (None, None)
-        return Taught(nuclei, seed, len(used), seconds, before, after, *lost)
+        row = {"nuclei": nuclei, "seed": seed, "images": len(used), "seconds": round(seconds, 1)}
+        row |= {"before": figures(before), "after": figures(after)}
+        if self.known:
+            row |= {"known_before": figures(self.score_base(self.known)), "known_after": figures(self.score(model, self.known))}
+        return row
 
-    def ceiling(self, folds: int) -> tuple[nus.Scores, nus.Scores]:
-        """Score the base, and it taught by everything but a part of the images, on that part; pooled over the parts."""
-        fields = sorted({item.field for item in self.items})
-        part = {field: place % folds for place, field in enumerate(fields)}
-        before, after = [], []
-        for left_out in range(min(folds, len(fields))):
-            teaching = [pair for item in self.items if part[item.field] != left_out for pair in item.planes()]
-            images, labels = zip(*teaching, strict=True)
-            model = nus.train(images, labels, base=self.base, settings=replace(self.settings, validation=0.0))
-            scored = [item for item in self.items if part[item.field] == left_out]
-            before.append(self.score_base(scored))
-            after.append(self.score(model, scored))
-            print(f"ceiling {left_out + 1}/{folds}: AP 0.5 {before[-1].ap(0.5):.3f} -> {after[-1].ap(0.5):.3f}", file=sys.stderr)
-        return pooled(before), pooled(after)
+    def _teach_all_but(self, fields: set[str]) -> dict[str, Any]:
+        """Teach with all images but those of some fields, and score on these: counts before and after."""
+        teaching = [pair for item in self.items if item.field not in fields for pair in item.planes()]
+        images, labels = zip(*teaching, strict=True)
+        model = nus.train(images, labels, base=self.base, settings=replace(self.settings, validation=0.0))
+        scored = [item for item in self.items if item.field in fields]
+        before, after = self.score_base(scored), self.score(model, scored)
+        print(f"ceiling: AP 0.5 {before.ap(0.5):.3f} -> {after.ap(0.5):.3f}", file=sys.stderr)
+        return {"before": asdict(before), "after": asdict(after)}
 
     def score(self, model: nus.Model, items: Iterable[Item]) -> nus.Scores:
         """Pool a model's scores over images."""
@@ -172,18 +174,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     bench = Bench(options)
     ceiling = bench.ceiling(options.ceiling) if options.ceiling else None
-    results = []
+    results: list[Row] = []
     for nuclei in options.nuclei:
         for seed in range(options.seeds):
             results.append(bench.run(nuclei, seed))
-            one = results[-1].to_dict()
-            print(json.dumps({**one, "before": one["before"]["ap50"], "after": one["after"]["ap50"]}), file=sys.stderr)
-    print(markdown([row(nuclei, [one for one in results if one.nuclei == nuclei], ceiling) for nuclei in options.nuclei]))
+            print(json.dumps(results[-1]), file=sys.stderr)
+    print(markdown([table_row(nuclei, [one for one in results if one["nuclei"] == nuclei], ceiling) for nuclei in options.nuclei]))
     if ceiling:
-        low, high = (figures(score) for score in ceiling)
+        low, high = ceiling["before"], ceiling["after"]
         print(f"\nAll other images, whole: AP 0.5 {low['ap50']} -> {high['ap50']}, mean AP {low['mean_ap']} -> {high['mean_ap']}.")
-    if options.json:
-        Path(options.json).write_text(json.dumps(report(bench, results, ceiling), indent=1) + "\n", encoding="utf-8")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -208,35 +207,36 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def row(nuclei: int, results: Sequence[Taught], ceiling: tuple[nus.Scores, nus.Scores] | None) -> dict[str, Any]:
+def table_row(nuclei: int, results: Sequence[Row], ceiling: dict[str, Any] | None) -> dict[str, Any]:
     """Return one line of the table: medians over the seeds."""
-    changes = [one.after.ap(0.5) - one.before.ap(0.5) for one in results]
+    changes = _changes(results, "before", "after")
     found = {
         "nuclei": nuclei,
         "seeds": len(results),
-        "AP 0.5": f"{median(one.before.ap(0.5) for one in results):.3f} -> {median(one.after.ap(0.5) for one in results):.3f}",
-        "mean AP": f"{median(one.before.mean_ap() for one in results):.3f} -> {median(one.after.mean_ap() for one in results):.3f}",
+        "AP 0.5": _medians(results, "ap50"),
+        "mean AP": _medians(results, "mean_ap"),
         "change": f"{median(changes):+.3f}",
         "worst": f"{min(changes):+.3f}",
-        "seconds": f"{median(one.seconds for one in results):.0f}",
+        "seconds": f"{median(one['seconds'] for one in results):.0f}",
     }
     if ceiling:
-        found["gap closed"] = closed(median(changes), ceiling[1].ap(0.5) - ceiling[0].ap(0.5))
-    lost = [one.known_after.ap(0.5) - one.known_before.ap(0.5) for one in results if one.known_after and one.known_before]
+        found["gap closed"] = closed(median(changes), ceiling["after"]["ap50"] - ceiling["before"]["ap50"])
+    lost = _changes([one for one in results if "known_after" in one], "known_before", "known_after")
     return found | ({"known images": f"{median(lost):+.3f} (worst {min(lost):+.3f})"} if lost else {})
+
+
+def _medians(results: Sequence[Row], name: str) -> str:
+    before, after = (median(one[when][name] for one in results) for when in ("before", "after"))
+    return f"{before:.3f} -> {after:.3f}"
+
+
+def _changes(results: Sequence[Row], before: str, after: str) -> list[float]:
+    return [one[after]["ap50"] - one[before]["ap50"] for one in results]
 
 
 def closed(change: float, gap: float) -> str:
     """Say how much of the way to the ceiling was gone."""
     return f"{change / gap:.0%}" if gap >= SMALLEST_GAP else "no gap"
-
-
-def report(bench: Bench, results: Sequence[Taught], ceiling: tuple[nus.Scores, nus.Scores] | None) -> dict[str, Any]:
-    """Return everything as JSON can hold it."""
-    options = vars(bench.options) | {"datasets": [Path(dataset).name for dataset in bench.options.datasets]}
-    facts = {"version": nus.__version__, "base": bench.base.name, "base_sha256": bench.base.sha256, "options": options}
-    reached = dict(zip(("before", "after"), map(figures, ceiling), strict=True)) if ceiling else None
-    return {**facts, "ceiling": reached, "results": [one.to_dict() for one in results]}
 
 
 def figures(scores: nus.Scores) -> dict[str, float]:
@@ -248,6 +248,11 @@ def pooled(scores: Sequence[nus.Scores]) -> nus.Scores:
     """Add the counts of all images."""
     first, *rest = scores
     return sum(rest, first)
+
+
+def _scores(counts: dict[str, Any]) -> nus.Scores:
+    """Return scores from what JSON made of them."""
+    return nus.Scores(**{name: tuple(values) for name, values in counts.items()})
 
 
 def shuffled(items: Sequence[Item], seed: int) -> list[Item]:

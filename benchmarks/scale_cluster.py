@@ -1,9 +1,10 @@
 """How much faster two workers of one thread are than one of one thread, on blocks of one image with dask.distributed.
 
-    python -m benchmarks.scale_cluster DATA/dsb2018 [--edge 4096] [--workers 1 2] [--json FILE]
+    python -m benchmarks.scale_cluster DATA/dsb2018 [--edge 8192] [--workers 1 2] [--json FILE]
 
 Workers are processes of this machine, which read the image and write the labels themselves. They are started, and have loaded the model,
-before the clock runs. Aim: two at least 1.7 times as fast as one; the labels must be equal.
+before the clock runs. Aim: two at least 1.7 times as fast as one; the labels must be equal. It takes three minutes,
+and needs a machine that does nothing else: the workers share its cores with nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from distributed import LocalCluster
 import napari_unet_seg as nus
 from benchmarks.large_image import read_pieces, report, write_image
 
-AIM = 1.7
+AIM, TWO = 1.7, 2
 PROCESSES = True
 """Whether each worker is a process of its own."""
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei")
-    parser.add_argument("--edge", type=int, default=4096)
+    parser.add_argument("--edge", type=int, default=8192)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--json", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
@@ -47,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         equal = all(np.array_equal(first[...], other[...]) for other in others)
     for row in rows:
         row["times one"] = round(rows[0]["s"] / row["s"], 2)
-    report("scale_cluster", rows, {"labels equal": equal, "aim": AIM, "command": "python -m benchmarks.scale_cluster"}, options.json)
-    print(f"\nlabels equal: {equal}")
+    met = any(row["workers"] == TWO and row["times one"] >= AIM for row in rows)
+    more = {"labels equal": equal, "aim": AIM, "met": met, "command": "python -m benchmarks.scale_cluster"}
+    report("scale_cluster", rows, more, options.json)
+    print(f"\nlabels equal: {equal}; aim of {AIM} times with {TWO} workers: {'met' if met else 'not met'}")
 
 
 def measure(image: Path, workers: int, model: str) -> dict[str, Any]:

@@ -77,11 +77,11 @@ class Watch:
 
         self.slots: list[float] = []
         self._loop = QEventLoop()  # which sleeps until there is something to do, as napari's own does
-        widget.live._show_job.finished.connect(self._loop.quit)
-        show = widget.live._show_plane
-        widget.live._show_job.returned.disconnect(show)
-        self._show = show
-        widget.live._show_job.returned.connect(self._timed)
+        [live] = widget.live.lives
+        live._show_job.finished.connect(self._loop.quit)
+        live._show_job.returned.disconnect(live._show_plane)
+        self._show = live._show_plane
+        live._show_job.returned.connect(self._timed)
 
     def _timed(self, plane: Any) -> None:
         self.slots.append(milliseconds(lambda: self._show(plane)))
@@ -129,7 +129,7 @@ def settle(widget: SegmentWidget) -> None:
     from qtpy.QtTest import QTest
 
     QTest.qWait(100)
-    while widget.live.busy:
+    while widget.live.busy or widget.live.lives[0]._show_job.running:
         QTest.qWait(20)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import napari_unet_seg as nus
+from napari_unet_seg.core.grid import Grid
+from napari_unet_seg.core.map_parts import MapPart, PlaneMaps
 
 ENGINE = [
     *("settings", "network_settings"),
@@ -46,10 +48,16 @@ def tiny_model():
     return nus.Model(model.network, {"diameter": 17}, model.defaults, "tiny")
 
 
+def whole_plane(maps):
+    """Return float16 maps (C, Y, X) as those of a whole plane."""
+    box = (slice(0, maps.shape[1]), slice(0, maps.shape[2]))
+    return PlaneMaps((MapPart(box, maps.astype(np.float16)),), Grid(box), maps.shape[1:])
+
+
 def _train_tiny():
     pairs = [discs(seed=seed) for seed in range(8)]
     look = {"average": 0.9, "intensity": 0.3, "empty": 0.1, "exact": 0.6, "validation": 0.0}
-    settings = nus.TrainSettings(steps=160, batch=4, patch=96, learning_rate=8e-3, device="cpu", **look)
+    settings = nus.TrainSettings(steps=160, batch=4, patch=96, learning_rate=8e-3, decay=1.0, device="cpu", **look)
     network = nus.NetworkSettings(width=8, depth=3)
     return nus.train([image for image, _ in pairs], [labels for _, labels in pairs], base=network, settings=settings)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TINY = nus.NetworkSettings(width=4, depth=2)
+END_WITH = family._end_with
 
 
 class Threads(ThreadPoolExecutor):
@@ -51,6 +52,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(family, "ProcessPoolExecutor", Threads)
     monkeypatch.setattr(family, "_limit_threads", lambda count=1: None)
     monkeypatch.setattr(family, "SPEED_EDGE", 256)
+    monkeypatch.setattr(family, "_end_with", lambda parent: None)
 
 
 def run(dataset: Path, *words: str) -> None:
@@ -76,7 +78,18 @@ def test_an_interrupted_run_is_gone_on_with(dataset: Path, capsys: pytest.Captur
     trained = capsys.readouterr().err
     assert "adversarial, seed 0" in trained
     assert "plain, seed 0" not in trained
-    assert found in json.loads((dataset / "found.json").read_text())["trainings"]
+    kept = json.loads((dataset / "found.json").read_text())["trainings"]
+    assert found in kept
+    assert other in kept, "those of another length stay"
+
+
+def test_fewer_images_are_another_run(dataset: Path, capsys: pytest.CaptureFixture[str]):
+    found = {"member": "plain", "seed": 0, "steps": 1, "parameters": 7, "seconds": 1.0, "loss": 1.0, "ap50": 0.5, "mean_ap": 0.4}
+    (dataset / "found.json").write_text(json.dumps({"trainings": [found]}))
+    run(dataset, "--steps", "1", "--seeds", "1", "--unseen", "1", "--json", str(dataset / "found.json"))
+    assert "plain, seed 0" in capsys.readouterr().err
+    kept = json.loads((dataset / "found.json").read_text())["trainings"]
+    assert [row.get("unseen", 0) for row in kept] == [0, 1, 1]
 
 
 def test_a_training_that_fails_leaves_the_others(dataset: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -100,3 +113,12 @@ def test_a_member_that_falls_behind_is_marked():
     assert family.row("plain", results, 10.0)["against plain"] == "+0.000"
     assert family.row("a", results, 10.0)["against plain"] == "-0.100 (!)"
     assert family.row("b", results, 10.0)["AP 0.5"] == ""
+
+
+def test_a_training_ends_when_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch):
+    parents, ended = iter([7, 7, 1]), []
+    monkeypatch.setattr(family, "WATCH_S", 0.0)
+    monkeypatch.setattr(family.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(family.os, "_exit", ended.append)
+    END_WITH(7)
+    assert ended == [1]

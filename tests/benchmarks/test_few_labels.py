@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 import napari_unet_seg as nus
+from benchmarks import few_labels
 from benchmarks.few_labels import SMALLEST_GAP, closed, main
 from benchmarks.painter import JITTER, choose, jittered, paint
+from napari_unet_seg.core.metrics import THRESHOLDS
 from napari_unet_seg.errors import InputError
 from tests.tiny import discs
+
+FIGURES = {"ap50": 0.5, "mean_ap": 0.3}
+ONE = {"images": 1, "seconds": 1.0, "before": FIGURES, "after": FIGURES | {"ap50": 0.6}}
+COUNTS = {"thresholds": THRESHOLDS, **{name: [1] * len(THRESHOLDS) for name in ("tp", "fp", "fn")}, "iou": [0.8] * len(THRESHOLDS)}
 
 
 @pytest.fixture
@@ -64,6 +70,28 @@ def test_the_table(dataset, model_file, tmp_path, capsys):
     assert one["before"]["ap50"] > 0.8
     assert found["base_sha256"] == nus.load_model(model_file).sha256
     assert set(found["ceiling"]) == {"before", "after"}
+
+
+def test_a_run_in_pieces_does_nothing_twice(dataset, model_file, tmp_path, capsys, monkeypatch):
+    def measure(*words):
+        path = str(tmp_path / "found.json")
+        kind = ["--base", str(model_file), "--modality", "bright", "--nuclei", "2", "--images", "1", "--known", "0"]
+        main([str(dataset), *kind, "--steps", "1", "--device", "cpu", "--json", path, *words])
+        return capsys.readouterr().out, json.loads((tmp_path / "found.json").read_text())
+
+    monkeypatch.setattr(few_labels.Bench, "_run", lambda self, nuclei, seed: {**ONE, "nuclei": nuclei, "seed": seed})
+    monkeypatch.setattr(few_labels.Bench, "_teach_all_but", lambda self, fields: {"before": COUNTS, "after": COUNTS})
+    table, found = measure("--seeds", "1", "--ceiling", "2")
+    assert "| 2 | 1 | 0.500 -> 0.600 |" in table
+    assert (len(found["results"]), len(found["ceiling_parts"])) == (1, 2)
+    monkeypatch.setattr(few_labels.Bench, "_teach_all_but", None)
+    monkeypatch.setattr(few_labels.Bench, "_run", lambda self, nuclei, seed: {**ONE, "nuclei": nuclei, "seed": seed + 7 * (seed == 0)})
+    table, found = measure("--seeds", "3", "--ceiling", "2")
+    assert "| 2 | 3 |" in table
+    assert [row["seed"] for row in found["results"]] == [0, 1, 2]
+    assert found["ceiling"]["before"] == {"ap50": 0.3333, "mean_ap": 0.3333}
+    with pytest.raises(InputError, match="holds results with steps 1, not 2"):
+        measure("--steps", "2")
 
 
 def test_a_modality_that_is_not_there_is_named(dataset, model_file):

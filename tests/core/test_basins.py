@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_unet_seg.core import bands
 from napari_unet_seg.core.basins import Relief, find_basins
 
 
@@ -147,3 +148,24 @@ def test_what_is_found_once_for_all_masks_gives_what_each_mask_alone_gives():
             known, alone = find_basins(mask, relief), find_basins(mask, np.where(mask, heights, -1).astype(np.float32))
             for name in ("labels", "peaks", "pairs", "passes"):
                 np.testing.assert_array_equal(getattr(known, name), getattr(alone, name))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("pixels", [50, 300, 10**6])
+@pytest.mark.parametrize("smooth", [0, 1.5])
+def test_the_height_of_bands_changes_no_bit(threads, pixels, smooth, monkeypatch: pytest.MonkeyPatch):
+    """Also of ways that wind through many bands and back."""
+    random = np.random.default_rng(5)
+    heights = random.integers(0, 6, (61, 47)).astype(np.float16) / 8
+    heights[10:50, 5] = np.linspace(1, 2, 40)  # a ridge straight through the bands
+    mask = random.random(heights.shape) < 0.8
+    expected = find_basins(mask, Relief.of(heights, smooth))
+    monkeypatch.setattr(bands, "PIXELS", pixels)
+    monkeypatch.setattr(bands, "cores", lambda: threads)
+    relief = Relief.of(heights, smooth)
+    found = find_basins(mask, relief)
+    plain = heights.astype(np.float32)
+    np.testing.assert_array_equal(relief.heights[1:-1, 1:-1], ndimage.gaussian_filter(plain, smooth) if smooth else plain)
+    for name in ("labels", "peaks", "pairs", "passes"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    np.testing.assert_array_equal(found.merged(0.2, 0.1), expected.merged(0.2, 0.1))

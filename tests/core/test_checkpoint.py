@@ -107,6 +107,7 @@ def test_a_pickle_is_never_run(tmp_path):
         ({"network": {"classes": ["a", "a"]}}, "two different classes"),
         ({"card": {"diameter": "large"}}, "does not fit"),
         ({"card": {"diameter": 1e400}}, "diameter is inf"),
+        ({"card": {"smallest_diameter": -1}}, "smallest diameter is -1"),
         ({"card": {"calibration": {"knots": 3}}}, "does not fit"),
         ({"defaults": {"probability": 7}}, "probability is 7"),
         ({"card": 3}, "does not fit"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_unet_seg.core.annotations import Annotation, whole
-from napari_unet_seg.core.class_samples import common_polarity, prepare_classes
+from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.data import IMAGE, KNOWN, PAINTED, SURROUNDINGS
 from napari_unet_seg.errors import InputError
 from tests.tiny import discs
@@ -32,20 +32,27 @@ def nothing(image):
         ([BRIGHT, DARK], "bright"),
     ],
 )
-def test_most_planes_decide(images, expected):
-    assert common_polarity(images, [whole(PAINTED_CLASSES)] * len(images)) == expected
+def test_most_planes_decide_where_a_class_is_what_is_bright(images, expected):
+    """Whatever stands out: the bright parts are one class, the dark ones another."""
+    painted = [whole(PAINTED_CLASSES if image is BRIGHT else 3 - PAINTED_CLASSES) for image in images]
+    assert class_polarity(images, painted) == expected
+
+
+def test_each_plane_has_its_own_where_that_makes_classes_alike():
+    """Nuclei painted as a class, bright in some images and dark in others."""
+    assert class_polarity([BRIGHT, DARK, BRIGHT], [whole(PAINTED_CLASSES)] * 3) == "auto"
 
 
 def test_planes_without_annotation_have_no_say():
     images = [BRIGHT, DARK, DARK, DARK]
     annotations = [whole(PAINTED_CLASSES), *(nothing(image) for image in images[1:])]
-    assert common_polarity(images, annotations) == "bright"
-    assert common_polarity([DARK], [nothing(DARK)]) == "bright"
+    assert class_polarity(images, annotations) == "bright"
+    assert class_polarity([DARK], [nothing(DARK)]) == "bright"
 
 
 def test_as_many_annotations_as_images():
     with pytest.raises(ValueError, match="zip"):
-        common_polarity([BRIGHT, DARK], [whole(PAINTED_CLASSES)])
+        class_polarity([BRIGHT, DARK], [whole(PAINTED_CLASSES)])
 
 
 def test_each_pixel_belongs_to_one_map():

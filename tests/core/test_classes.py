@@ -11,7 +11,7 @@ import torch
 import napari_unet_seg as nus
 from napari_unet_seg.core.annotations import Annotation, whole
 from napari_unet_seg.core.class_figures import ClassFigures, compare_classes, measure_classes
-from napari_unet_seg.core.class_samples import common_polarity, prepare_classes
+from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.classes import PIECE, class_summary, painted_classes, pieces
 from napari_unet_seg.core.data import PAINTED, UNKNOWN, whole_patch
 from napari_unet_seg.core.report import sentences
@@ -52,7 +52,7 @@ def test_all_planes_have_one_polarity_and_the_model_keeps_it(model):
     """By itself each of these images would choose its own, and a class be dark in one and bright in the next."""
     images = [stripes(seed=seed)[0] for seed in range(2)]
     assert model.defaults.polarity in ("bright", "dark")
-    assert model.defaults.polarity == common_polarity(images, [whole(stripes(seed=seed)[1]) for seed in range(2)])
+    assert model.defaults.polarity == class_polarity(images, [whole(stripes(seed=seed)[1]) for seed in range(2)])
     kept = start_from(model, 0, NAMES)
     assert kept.defaults.polarity == model.defaults.polarity
     bright, dark = (prepare_classes(*stripes(), NAMES, polarity).channels[0] for polarity in ("bright", "dark"))

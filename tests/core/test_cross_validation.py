@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,29 @@ def test_a_model_that_knows_discs_finds_those_left_out():
     figures = nus.drain(iter_cross_validate([sample(0), sample(1)], tiny_model(), SETTINGS), seen.append)
     assert figures.nuclei == 8
     assert figures.to_dict()["recall"] >= 0.8
-    assert [(step.stage, step.done, step.total) for step in seen] == [("Checking", done, 6) for done in range(1, 7)]
+    assert [(step.stage, step.done, step.total) for step in seen] == [("Checking", done, 18) for done in range(1, 19)]
+
+
+@pytest.mark.parametrize(("steps", "each"), [(4, 4), (60, 50), (300, 100)])
+def test_they_are_short_but_long_enough_to_tell(monkeypatch, steps, each):
+    class Counted:
+        def __init__(self, start, samples, settings, threads):
+            self.start, self.settings, self.average = start, settings, start.network
+            asked.append(settings.steps)
+
+        def step(self, rate):
+            return {}, ""
+
+        def look(self, window, network=None):
+            return 0.0, None
+
+        def weights(self):
+            return self.average.state_dict()
+
+    asked = []
+    monkeypatch.setattr(cross_validation, "Trainer", Counted)
+    nus.drain(iter_cross_validate([sample()], tiny_model(), replace(SETTINGS, steps=steps)))
+    assert asked == [each] * 3
 
 
 def test_what_is_left_out_teaches_nothing(monkeypatch):
@@ -34,9 +58,9 @@ def test_what_is_left_out_teaches_nothing(monkeypatch):
     taught = []
     real = cross_validation.Trainer
 
-    def watched(start, samples, settings):
+    def watched(start, samples, settings, threads):
         taught.append(samples)
-        return real(start, samples, settings)
+        return real(start, samples, settings, threads)
 
     monkeypatch.setattr(cross_validation, "Trainer", watched)
     whole_plane = sample(0)

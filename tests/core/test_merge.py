@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.merge import merge_region
+from napari_unet_seg.core.merge import merge_region, replace_above
 
 LEFT = (((-0.5, -0.5), (-0.5, 29.5), (39.5, 29.5), (39.5, -0.5)),)
 
@@ -62,3 +62,12 @@ def test_each_plane_of_a_stack():
     merged, found = merge_region((labels, table), (new, nus.measure(new).assign(index=1)), LEFT)
     assert found["label"].tolist() == [3]
     assert (merged[0].max(), merged[1].max()) == (0, 3)
+
+
+def test_what_was_put_in_is_replaced_as_if_it_had_never_been_there():
+    old = squares((3, 4, 4), (7, 4, 28), (9, 20, 60))
+    first, others = squares((1, 6, 6)), squares((1, 20, 10), (2, 4, 23))
+    wanted = merge_region(old, others, LEFT)
+    labels, table = replace_above(merge_region(old, first, LEFT), others, 9)
+    np.testing.assert_array_equal(labels, wanted[0])
+    assert table.equals(wanted[1])

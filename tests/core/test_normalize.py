@@ -402,3 +402,20 @@ def test_an_infinity_on_a_ground_of_one_value_makes_no_limits(polarity):
     plane = np.full((50, 50), 5.0)
     plane[3, 3] = np.inf if polarity == "bright" else -np.inf
     assert estimate_limits(plane, SegmentSettings(polarity=polarity)) == Limits(5, 5, polarity)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, bool])
+def test_counting_gives_the_percentiles_of_sorting(dtype, monkeypatch):
+    monkeypatch.setattr("napari_unet_seg.core.bands.PIXELS", 100)
+    random = np.random.default_rng(3)
+    for size in (1, 2, 3, 99, 100, 101, 500, 501, 1000):
+        values = random.random(size) < 0.3 if dtype is bool else random.integers(*_range(dtype, random), size).astype(dtype)
+        ranks = (0.0, 0.2, 1.0, 50.0, 99.8, 100.0, *(100 * random.random(5)))
+        expected = np.percentile(values.astype(np.float32), ranks, method="inverted_cdf")
+        assert percentiles(values, ranks) == tuple(expected.astype(float)), (dtype, size)
+
+
+def _range(dtype, random):
+    known = np.iinfo(dtype)
+    low, high = np.sort(random.integers(known.min, known.max + 1, 2))
+    return low, high + 1

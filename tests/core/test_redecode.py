@@ -42,7 +42,7 @@ def again(made, settings, **options):
 def test_a_run_hands_out_the_maps_of_each_plane(made):
     _, kept = made
     assert list(kept) == [(0,), (1,), (2,)]
-    assert {(maps.dtype.name, maps.shape) for maps in kept.values()} == {("float16", (4, 96, 96))}
+    assert {(maps.whole.dtype.name, maps.whole.shape) for maps in kept.values()} == {("float16", (4, 96, 96))}
 
 
 def test_the_same_settings_give_the_same(made):
@@ -89,7 +89,7 @@ def test_scaled_planes_keep_the_maps_they_were_decoded_from():
 
 def test_decoding_again_is_decoding(made):
     """Whatever order the settings come in, what is remembered changes nothing."""
-    maps = made[1][(0,)]
+    maps = made[1][(0,)].whole
     decoding = Decoding(maps)
     random = np.random.default_rng(0)
     for _ in range(25):

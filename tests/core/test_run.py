@@ -128,7 +128,7 @@ class Clock:
 
 def test_minutes_are_kept_and_the_rate_follows_the_time(monkeypatch):
     Clock(monkeypatch)
-    seen, model = followed(steps(steps=0, minutes=0.5, validation=0))
+    seen, model = followed(steps(steps=0, minutes=0.5, validation=0, decay=1.0))
     assert len(seen) == 15
     assert model.card["steps"] == 15
     rates = [step.metrics["rate"] for step in seen]

@@ -1,11 +1,11 @@
-"""The size of nuclei: fragments count little, and only very large ones change anything."""
+"""The size of nuclei: fragments count little, and only what is far from the known size changes anything."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from napari_unet_seg.core.scale import agrees, estimate_diameter, is_too_large
+from napari_unet_seg.core.scale import MOST_ENLARGED, agrees, estimate_diameter, is_too_much, is_unfamiliar
 from tests.tiny import discs
 
 
@@ -29,12 +29,32 @@ def test_nothing_has_no_diameter():
     assert estimate_diameter(np.zeros((5, 5), np.int32)) == 0
 
 
-@pytest.mark.parametrize(("diameter", "known", "large"), [(61, 20, True), (59, 20, False), (500, 0, False), (0, 20, False)])
-def test_only_what_is_far_above_the_known_diameter_is_too_large(diameter, known, large):
-    assert is_too_large(diameter, known) is large
+@pytest.mark.parametrize(
+    ("diameter", "sizes", "unfamiliar"),
+    [
+        (37, (20, 20), True),
+        (35, (20, 20), False),
+        (14, (20, 20), False),
+        (13, (20, 20), True),
+        (4, (20, 20), False),  # dirt
+        (35, (20, 60), False),
+        (14, (20, 60), False),
+        (13, (20, 60), True),
+        (500, (0, 0), False),
+        (0, (20, 20), False),
+    ],
+)
+def test_only_what_is_far_from_the_known_sizes_is_unfamiliar(diameter, sizes, unfamiliar):
+    assert is_unfamiliar(diameter, *sizes) is unfamiliar
 
 
-def test_a_reduced_plane_must_show_most_of_the_area():
+def test_only_enlarging_a_large_plane_is_too_much():
+    assert is_too_much(10, 20, MOST_ENLARGED // 4 + 1)
+    assert not is_too_much(10, 20, MOST_ENLARGED // 4)
+    assert not is_too_much(40, 20, 100 * MOST_ENLARGED)
+
+
+def test_a_rescaled_plane_must_show_most_of_the_area():
     whole = np.ones((10, 10), np.int32)
     assert agrees(np.triu(whole, -3), whole)
     assert not agrees(np.eye(10, dtype=np.int32), whole)

@@ -11,7 +11,7 @@ import napari_unet_seg as nus
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.redecode import MapStack, iter_redecode
 from napari_unet_seg.core.score import CARD_KEY, as_knots, calibrated, knots_of
-from tests.tiny import discs, tiny_model
+from tests.tiny import discs, tiny_model, whole_plane
 
 KNOTS = ((0.6, 0.2), (0.8, 0.6), (0.9, 0.95))
 
@@ -55,7 +55,7 @@ def test_a_calibrated_model_says_so_and_an_own_one_that_it_is_not():
 
 def test_sliders_give_the_same_scores():
     model, (image, _) = tiny_model(), discs()
-    maps = nus.predict(image, model, "cpu").astype(np.float16)
+    maps = whole_plane(nus.predict(image, model, "cpu"))
     _, plain = nus.drain(iter_redecode(MapStack("YX", image.shape, lambda _: maps), model.defaults))
     _, table = nus.drain(iter_redecode(MapStack("YX", image.shape, lambda _: maps, knots=KNOTS), model.defaults))
     np.testing.assert_allclose(table["score"], calibrated(plain["score"].to_numpy(), KNOTS))

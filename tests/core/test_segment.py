@@ -12,6 +12,7 @@ import zarr
 import napari_unet_seg as nus
 from napari_unet_seg.core import plane as plane_module
 from napari_unet_seg.core import segment as segment_module
+from napari_unet_seg.core.scale import UNASKED
 from napari_unet_seg.errors import ComputeError, InputError, SettingsError, UnetSegError
 from tests.tiny import discs, tiny_model
 
@@ -171,8 +172,37 @@ def test_very_large_nuclei_are_found_at_a_smaller_scale_with_one_notice():
     assert nus.evaluate(truth, result.labels).ap(0.7) == 1
     assert result.provenance["diameters"] == [pytest.approx(5 * 17, rel=0.3)]
     assert [progress.notice.split(":")[1] for progress in seen if progress.notice] == [
-        " such planes are reduced to the size the model knows."
+        " such planes are rescaled to the size the model knows."
     ]
+
+
+def reduced(factor, **options):
+    image, truth = discs(**options)
+    blocks = (image.shape[0] // factor, factor, image.shape[1] // factor, factor)
+    return image.reshape(blocks).mean((1, 3)).astype(image.dtype), truth[::factor, ::factor]
+
+
+def test_small_nuclei_are_found_at_a_larger_scale_with_one_notice():
+    image, truth = reduced(2, shape=(256, 256), count=40, seed=1)
+    seen = []
+    result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu", settings=nus.SegmentSettings(min_area=5)), seen.append)
+    assert result.labels.shape == truth.shape
+    assert nus.evaluate(truth, result.labels).ap(0.5) == 1
+    assert result.provenance["diameters"] == [pytest.approx(17 / 2, rel=0.2)]
+    assert [progress.notice.split(":")[1] for progress in seen if progress.notice] == [
+        " such planes are rescaled to the size the model knows."
+    ]
+
+
+def test_a_large_image_of_small_nuclei_is_enlarged_only_when_asked(monkeypatch):
+    image, _ = reduced(2, shape=(256, 256), count=40, seed=1)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * image.size)
+    seen = []
+    result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu"), seen.append)
+    assert result.provenance["diameters"] == [0]
+    assert [progress.notice for progress in seen if progress.notice] == [UNASKED]
+    asked = nus.SegmentSettings(diameter=8)
+    assert nus.drain(nus.iter_segment(image, tiny_model(), "cpu", settings=asked)).provenance["diameters"] == [8]
 
 
 def test_nuclei_of_known_size_and_a_given_diameter_are_left_alone():

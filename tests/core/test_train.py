@@ -106,6 +106,17 @@ def test_the_card_is_of_the_new_model_and_not_of_its_base():
     assert "base" not in train().card
 
 
+@pytest.mark.parametrize(("known", "sizes"), [(60, (17, 60)), (8, (8, 17))])
+def test_a_model_that_was_taught_further_knows_two_sizes(known, sizes):
+    """Images of nuclei that the base knew, or that were painted, must not be rescaled to the other size."""
+    small = tiny_model()
+    base = nus.Model(small.network, {"diameter": known}, small.defaults, "base")
+    card = nus.train(*pairs(), base=base, settings=QUICK).card
+    assert (card["smallest_diameter"], card["diameter"]) == pytest.approx(sizes, rel=0.2)
+    again = nus.train(*pairs(), base=nus.Model(small.network, card, small.defaults, "again"), settings=QUICK).card
+    assert (again["smallest_diameter"], again["diameter"]) == pytest.approx(sizes, rel=0.2)
+
+
 def test_known_pixels_alone_teach():
     """Where nothing is believed, wrong labels do no harm: the weights come out as with other wrong labels."""
     images, labels = pairs()

@@ -17,7 +17,7 @@ from napari_unet_seg.settings import SegmentSettings
 from tests.core.test_outline import maps_of, overlap
 from tests.gui.conftest import WAIT_MS, ready
 from tests.gui.mouse import click
-from tests.tiny import discs, tiny_model
+from tests.tiny import discs, tiny_model, whole_plane
 
 FAINT = (40, 60, 9)
 """A nucleus that the thresholds miss."""
@@ -34,7 +34,7 @@ def layer(viewer, maps):
     labels = (maps[0] <= 0.45).astype(np.int32)
     layer = viewer.add_labels(labels, name="nuclei", features=measure_plane(labels, 1 - maps[0]))
     kept = KeptMaps(MapCache())
-    kept.put((), maps)
+    kept.put((), whole_plane(maps))
     layer.metadata[MAPS_KEY] = kept
     return layer
 

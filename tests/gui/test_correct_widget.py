@@ -22,6 +22,7 @@ from napari_unet_seg.io.napari_reader import napari_get_reader
 from tests.core.test_edits import disc
 from tests.gui.conftest import WAIT_MS, outcome, ready
 from tests.gui.mouse import click, drag, press_key
+from tests.tiny import whole_plane
 
 SHAPE = (64, 96)
 DISCS = {1: (16, 16), 2: (16, 40), 3: (44, 20), 4: (44, 70)}
@@ -229,7 +230,7 @@ def test_a_score_comes_from_the_maps_behind_the_layer(viewer, correct, qtbot):
     layer = viewer.add_labels(labels.copy(), features=table_of(labels))
     kept = KeptMaps(MapCache())
     background = score_of(labels).astype(np.float16)
-    kept.put((), np.stack([background, 1 - background, 1 - background]))
+    kept.put((), whole_plane(np.stack([background, 1 - background, 1 - background])))
     layer.metadata[MAPS_KEY] = kept
     widget = correct()
     ready(widget, qtbot)

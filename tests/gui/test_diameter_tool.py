@@ -122,6 +122,16 @@ class TestTheEstimate:
             assert not widget.diameter.estimate_button.isEnabled()
         assert widget.diameter.estimate_button.isEnabled()
 
+    def test_lines_across_nuclei_are_measured(self, widget, viewer, image, qtbot):
+        lines = [np.array([(4, 4), (4, 24)]), np.array([(8, 8), (8, 30)]), np.array([(9, 9), (9, 40)])]
+        shapes = viewer.add_shapes(lines, shape_type="line", scale=image.scale, units=image.units, name="widths")
+        shapes.add_rectangles(np.array([(0, 0), (0, 60), (60, 60), (60, 0)]))
+        widget.images.choose(image)
+        qtbot.mouseClick(widget.diameter.estimate_button, Qt.MouseButton.LeftButton)
+        assert diameter(widget) == 22
+        assert widget.diameter.hint.text() == "Estimated from 3 lines in “widths”."
+        assert not widget.diameter.job.running
+
     def test_it_is_that_of_the_nuclei_in_view(self, widget, viewer, qtbot, tiny):
         small, _ = discs(radius=(5, 6), count=20)
         large, _ = discs(seed=1, radius=(10, 11))

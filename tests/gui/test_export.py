@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -88,3 +89,15 @@ def test_files_that_would_be_replaced_are_named_once(panel, wanted, monkeypatch,
     (question,) = questions
     assert "and 1 more" in question
     assert str(tmp_path) in question
+
+
+def test_formats_stand_in_two_columns_without_a_hole(panel):
+    def places():
+        shown = [box for box in panel.boxes.values() if not box.isHidden()]
+        return {panel._grid.getItemPosition(panel._grid.indexOf(box))[:2] for box in shown}
+
+    assert places() == {(row, column) for row in range(3) for column in range(2)}
+    tracks = pd.DataFrame({"index": [1], "label": [1], "track": [1], "parent": [0], "plane_t": [0]})
+    panel.offer(Labels(np.ones((4, 4), np.int32), features=tracks), True)
+    assert len(places()) == 7
+    assert max(places()) == (3, 0)

@@ -12,15 +12,15 @@ from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache
 from napari_unet_seg.io.batch import FORMATS as BATCH
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.progress import drain
-from tests.tiny import discs
+from tests.tiny import discs, whole_plane
 
 
-def maps_of(planes, single=None):
-    maps = KeptMaps(MapCache(), single)
+def maps_of(planes, singles=()):
+    maps = KeptMaps(MapCache(), singles)
     maps.describe("ZYX" if len(planes) > 1 else "YX", (len(planes), 2, 3) if len(planes) > 1 else (2, 3))
     for number, plane in enumerate(planes):
-        shares = np.stack([plane == value for value in range(3)] + [plane * 0]).astype(np.float16)
-        maps.put((number,) if len(planes) > 1 else (), shares)
+        shares = np.stack([plane == value for value in range(3)] + [plane * 0])
+        maps.put((number,) if len(planes) > 1 else (), whole_plane(shares))
     return maps
 
 
@@ -55,11 +55,11 @@ def test_files_that_were_saved_before_an_error_stay(tmp_path):
     assert paths["tiff"].exists()
 
 
-@pytest.mark.parametrize("single", [None, 1])
-def test_the_class_map_is_what_the_network_saw(single):
+@pytest.mark.parametrize("singles", [(), (1,), (1, 2)])
+def test_the_class_map_is_what_the_network_saw(singles):
     planes = [np.array([[0, 1, 2], [2, 1, 0]]), np.array([[1, 1, 1], [0, 0, 2]])]
-    shape = (2, 2, 3) if single is None else (2, 1, 2, 3)
-    found = class_map(maps_of(planes, single), shape)
+    shape = (2, *[1] * len(singles), 2, 3)
+    found = class_map(maps_of(planes, singles), shape)
     assert np.array_equal(found, np.stack(planes).reshape(shape))
     assert found.dtype == np.uint8
 
@@ -77,5 +77,5 @@ def test_classes_are_there_while_all_maps_are():
 def test_the_distance_is_no_class_of_a_model_with_two():
     maps = KeptMaps(MapCache())
     maps.describe("YX", (1, 2))
-    maps.put((), np.array([[[0.9, 0.4]], [[0.1, 0.6]], [[0.0, 1.0]]], np.float16))
+    maps.put((), whole_plane(np.array([[[0.9, 0.4]], [[0.1, 0.6]], [[0.0, 1.0]]])))
     assert class_map(maps, (1, 2)).tolist() == [[0, 1]]

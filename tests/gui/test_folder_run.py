@@ -15,6 +15,7 @@ from napari_unet_seg.gui.folder_run import (
     NOTHING,
     Found,
     Order,
+    can_go_on,
     check_order,
     look_steps,
     matches,
@@ -95,6 +96,15 @@ def test_channels_of_the_first_image_and_earlier_tables_are_told(folder):
     assert found.earlier.startswith("images.csv in ")
     (folder / "0.ome.tif").write_bytes(b"II*\0")
     assert look(folder).channels == (), "a first image that cannot be read is told by the run"
+
+
+def test_what_was_done_before_is_counted(folder):
+    assert look(folder).done == 0
+    (folder / "nuclei" / "sub").mkdir(parents=True)
+    for name in ("a_DAPI.labels.tif", "sub/b_dapi.classes.tif", "sub/c_GFP.labels.csv"):
+        (folder / "nuclei" / name).write_text("")
+    assert look(folder).done == 2
+    assert [can_go_on(formats) for formats in (("tiff", "csv"), ("csv", "zarr"), ("tiff",), ("csv", "rois"))] == [True, True, False, False]
 
 
 def order(folder, model, **options):

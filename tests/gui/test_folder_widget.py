@@ -168,6 +168,25 @@ class TestChoosing:
         settle(dock, qtbot)
         assert ready(dock) == (True, True, False)
 
+    def test_what_was_done_before_is_kept_unless_all_is_done_again(self, dock, folder, engine, qtbot):
+        (folder / "nuclei").mkdir()
+        (folder / "nuclei" / "images.csv").write_text("file\n")
+        (folder / "nuclei" / "a_DAPI.labels.tif").write_text("")
+        dock.rows.folder.line.setText(str(folder))
+        settle(dock, qtbot)
+        assert dock.earlier_hint.text().startswith("1 of 3 images were done before, and are kept.")
+        assert dock.run_button.text() == "Segment 2 more images"
+        assert ready(dock) == (True, True, False)
+        press(dock, qtbot, dock.run_button)
+        dock.replace_box.setChecked(True)
+        assert dock.earlier_hint.isHidden()
+        press(dock, qtbot, dock.run_button)
+        assert [(order.plan().resume, order.plan().overwrite) for order in engine.orders] == [(True, False), (False, True)]
+        dock.replace_box.setChecked(False)
+        dock.formats.boxes["csv"].setChecked(False)
+        assert "holds images.csv" in dock.earlier_hint.text(), "without tables it is not known what was finished"
+        assert not dock.run_button.isEnabled()
+
 
 class TestLook:
     def test_it_fits_into_a_narrow_dock(self, chosen):
@@ -366,7 +385,11 @@ class TestTheRealEngine:
         real.report.sheet_button.click()
         (contact,) = [sheet for sheet in real.findChildren(Sheet) if "Contact" in sheet.windowTitle()]
         assert contact.captions == ["contact_sheet.png"]
-        assert ready(real) == (True, False, False), "what was written is not replaced by a second click"
+        assert real.earlier_hint.text().startswith("3 of 4 images were done before")
+        before = (folder / "nuclei" / "sub" / "b_DAPI.labels.tif").stat().st_mtime_ns
+        press(real, qtbot, real.run_button)
+        assert real.status.result.text().endswith(" nuclei in 3 images")
+        assert (folder / "nuclei" / "sub" / "b_DAPI.labels.tif").stat().st_mtime_ns == before, "a second click replaces nothing"
 
 
 def outcome(folder, **options):

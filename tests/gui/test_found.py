@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, found_words, part_of
+from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, all_words, found_words, part_of
 from napari_unet_seg.gui.layers import layer_channels, read_source
 from tests.gui.conftest import outcome, squares
 
@@ -44,4 +44,4 @@ def test_several_runs_are_summed_up():
     assert part_of(None) == ""
     for count, channel in zip((3, 1), channels, strict=True):
         both.add(outcome(squares(count=count)), read_source(layer, channel, part=both.part(channel)))
-    assert both.words() == ("4 nuclei in 2 channels", f"channel 1: 3; channel 2: 1. {HOW_TO_SAVE}")
+    assert all_words(both.counts) == ("4 nuclei in 2 channels", f"channel 1: 3; channel 2: 1. {HOW_TO_SAVE}")

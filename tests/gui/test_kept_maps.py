@@ -10,13 +10,14 @@ from napari.layers import Labels
 
 from napari_unet_seg.gui.kept_maps import MAPS_KEY, KeptMaps, MapCache, maps_of
 from napari_unet_seg.io.napari_writers import info_of_layer, write_tiff
+from tests.tiny import whole_plane
 
 SIZE = 4 * 8 * 8 * 2
 """Bytes of the maps of one plane."""
 
 
-def maps(value=0.0):
-    return np.full((4, 8, 8), value, np.float16)
+def maps(value=0.0, shape=(8, 8)):
+    return whole_plane(np.full((4, *shape), value, np.float16))
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def cache():
 
 
 def test_planes_are_found_by_their_place_in_the_layer(cache):
-    kept = KeptMaps(cache, single=1)
+    kept = KeptMaps(cache, singles=(1,))
     kept.describe("TCZYX", (2, 1, 8, 8))
     kept.put((0, 0), maps(0.25))
     assert kept.axes == "TZYX"
@@ -62,7 +63,7 @@ def test_what_does_not_fit_at_all_is_not_kept_and_drives_nothing_out():
     cache = MapCache(SIZE)
     kept = KeptMaps(cache)
     kept.put((), maps())
-    kept.put((1,), np.zeros((4, 9, 8), np.float16))
+    kept.put((1,), maps(shape=(9, 8)))
     assert kept.plane((1,)) is None
     assert kept.plane(()) is not None
 
@@ -82,11 +83,11 @@ def test_other_layers_have_none():
 
 
 def test_a_copied_layer_shares_them_and_another_process_gets_none(cache):
-    kept = KeptMaps(cache, single=1)
+    kept = KeptMaps(cache, singles=(1,))
     kept.put((), maps())
     assert copy.deepcopy({MAPS_KEY: kept})[MAPS_KEY] is kept
     sent = pickle.loads(pickle.dumps(kept))
-    assert (sent.planes, sent.single) == ({}, 1)
+    assert (sent.planes, sent.singles) == ({}, (1,))
 
 
 def test_writers_leave_them_out(cache, tmp_path):

@@ -29,7 +29,7 @@ from napari_unet_seg.gui.results import Results
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.progress import Progress
 from tests.gui.conftest import WAIT_MS, outcome
-from tests.tiny import discs
+from tests.tiny import discs, whole_plane
 
 PLACE = {"scale": (0.5, 0.5), "units": ("um", "um")}
 SAVE = 2
@@ -384,7 +384,7 @@ class TestSaving:
         labels = discs()[1]
         maps = KeptMaps(MapCache())
         maps.describe("YX", labels.shape)
-        maps.put((), np.stack([labels == 0, labels > 0, labels < 0, labels < 0]).astype(np.float16))
+        maps.put((), whole_plane(np.stack([labels == 0, labels > 0, labels < 0, labels < 0])))
         nuclei.metadata[MAPS_KEY] = maps
         measured.export.offer(nuclei, True)
         for box in measured.export.boxes.values():

@@ -14,6 +14,7 @@ from tests.core.test_doubts import grid, with_pair
 from tests.core.test_edits import disc
 from tests.gui.conftest import WAIT_MS, ready
 from tests.gui.mouse import press_key
+from tests.tiny import whole_plane
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def show(viewer, correct, qtbot):
         layer = viewer.add_labels(labels.copy(), **options)
         if maps is not None:
             kept = KeptMaps(MapCache())
-            kept.put((), maps)
+            kept.put((), whole_plane(maps))
             layer.metadata[MAPS_KEY] = kept
         widget = correct()
         ready(widget, qtbot)

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from napari_unet_seg.core.segmentation import CUT_KEY
 from napari_unet_seg.gui.layers import Channel
-from napari_unet_seg.gui.standing import ACTS, AGAIN, NEW_LAYER, OF_A_PART, SEGMENT, Wish, stand
+from napari_unet_seg.gui.standing import ACTS, AGAIN, FAR_OUT, NEW_LAYER, SEGMENT, Wish, stand
 from napari_unet_seg.settings import SegmentSettings
 
 
@@ -53,9 +54,14 @@ def test_what_is_being_applied_is_not_named():
     assert "probability" in stand(result(), moved).pending
 
 
-def test_after_a_run_on_a_part_the_sliders_say_how_they_act():
-    part = SimpleNamespace(engine=(), settings=SegmentSettings(region=(((0, 0), (0, 9), (9, 9)),)), provenance={"settings": {}})
-    assert stand(result(outcome=part, live=False), wish()).hint == OF_A_PART.format(AGAIN)
+def test_after_a_run_on_a_part_the_sliders_act_and_say_where_they_could_not():
+    settings = SegmentSettings(region=(((0, 0), (0, 9), (9, 9)),))
+    part = SimpleNamespace(engine=("tiny", "cpu"), settings=settings, provenance={"settings": {}})
+    assert stand(result(outcome=part), wish(settings)) == stand(result(), wish())
+    part.provenance[CUT_KEY] = True
+    standing = stand(result(outcome=part), wish(settings))
+    assert standing.hint == ACTS
+    assert standing.pending == f"Press “{AGAIN}” to apply: {FAR_OUT}."
     assert stand(result(live=False), wish()).hint == ""
 
 

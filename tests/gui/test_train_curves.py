@@ -36,6 +36,14 @@ def test_steps_become_points_and_looks_dots(curves):
     assert "kept out 1.50, AP 0.40" in curves.legend.text()
 
 
+def test_steps_that_are_done_again_take_the_place_of_the_old_ones(curves):
+    """A training that was killed goes on from where it was saved last."""
+    curves.add([step(number, 1.0, validation_loss=0.5, ap=0.1) for number in (1, 2, 3, 4)])
+    curves.add([step(3, 0.7), step(4, 0.6, validation_loss=0.4, ap=0.2)])
+    assert (curves.steps, curves.losses) == ([1, 2, 3, 4], [1.0, 1.0, 0.7, 0.6])
+    assert [look[0] for look in curves.looks] == [1, 2, 4]
+
+
 def test_looks_at_classes_tell_their_dice(curves):
     curves.add([step(1, 2.0, validation_loss=1.5, mean_dice=0.71, dice_stroma=0.6)])
     assert "kept out 1.50, Dice 0.71" in curves.legend.text()

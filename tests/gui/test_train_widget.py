@@ -196,6 +196,8 @@ class TestTheEngineItself:
         again = show(steps=400)
         settle(qtbot, again)
         assert "my-nuclei" in again.resume_button.toolTip()
+        assert again.resume_hint.isVisible()
+        assert again.resume_hint.text() == "The training of “my-nuclei” has not ended: Resume goes on with it."
         again.resume_button.click()
         qtbot.waitUntil(lambda: len(again.curves.steps) > 1, timeout=LONG_MS)
         assert again.curves.steps[0] > stopped.steps
@@ -285,6 +287,7 @@ class TestClasses:
         widget.start_button.click()
         qtbot.waitUntil(lambda: training.plan is not None, timeout=WAIT_MS)
         assert training.plan.network == NetworkSettings(block="residual", depth=3)
+        assert training.plan.learned_from.startswith("1 nucleus, "), "it is kept with the training, and told after a crash"
         assert (training.plan.base, training.plan.settings.supervision, training.plan.settings.classes) == ("", True, ())
         finish(qtbot, widget, training)
 
@@ -317,6 +320,20 @@ class TestBeforeATraining:
         layer.brush_size = 2
         drag(viewer, layer, [(40, 40)])
         qtbot.waitUntil(lambda: "not as a dot" in widget.learning.warnings.text(), timeout=WAIT_MS)
+
+    def test_every_editor_has_a_name_and_a_tip(self, viewer, image, show):
+        widget = show()
+        widget.inputs.classes.box.setCurrentIndex(1)
+        widget.advanced_button.click()
+        inputs, engine = widget.inputs, widget.engine
+        editors = (inputs.labels.box, inputs.mode, inputs.classes.box, inputs.classes.names, engine.model_box, engine.device_box)
+        for editor in (*editors, widget.length, widget.length_unit, widget.name):
+            assert editor.accessibleName(), editor
+            assert editor.toolTip(), editor
+        assert engine.model_box.accessibleName() == "Start from"
+        assert [label.buddy() for label in (widget.length_label, widget.name_label)] == [widget.length, widget.name]
+        for name in ("learning_rate", "decay", "blend"):
+            assert widget.form.rows[name].editor.text() == "automatic"
 
     def test_the_length_is_steps_or_minutes(self, viewer, show):
         widget = show(300)
@@ -443,6 +460,9 @@ class TestAfterATraining:
         begun.resume_button.click()
         qtbot.waitUntil(begun.stop_button.isEnabled, timeout=WAIT_MS)
         assert begun._plan.folder == first.folder
+        assert not begun.resume_hint.isVisible()
+        assert len(begun.curves.steps) > 1, "the curve goes on"
+        assert begun.curves.steps == sorted(set(begun.curves.steps))
         with qtbot.waitSignal(begun.job.finished, timeout=WAIT_MS):
             begun.stop_button.click()
 
@@ -451,6 +471,11 @@ class TestAfterATraining:
         finish(qtbot, begun, training)
         assert begun.start_button.property("kind") == "secondary"
         assert begun.trained.use_button.isEnabled()
+
+    def test_a_name_that_was_taken_meanwhile_makes_room_for_a_free_one(self, begun, training, qtbot):
+        begun.engine.model_box.addItem("my-nuclei")
+        finish(qtbot, begun, training)
+        assert begun.name.text() == "my-nuclei-2"
 
     def test_a_name_that_was_taken_meanwhile_keeps_the_model(self, begun, training, models, qtbot):
         finish(qtbot, begun, training)

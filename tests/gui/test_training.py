@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet_seg.core import checkpoint, run
 from napari_unet_seg.errors import InputError, ModelError
 from napari_unet_seg.gui import training as module
 from napari_unet_seg.gui.layers import Source
 from napari_unet_seg.gui.learning import Lesson, Material
-from napari_unet_seg.gui.training import Look, Trained, discard_steps, find_steps, train_steps
+from napari_unet_seg.gui.training import Look, Trained, discard_steps, find_steps, resume_steps, train_steps
 from napari_unet_seg.gui.trying import Tried, try_steps
 from napari_unet_seg.io import run_plan
 from napari_unet_seg.io.run_plan import Plan
 from napari_unet_seg.progress import Command, Preview, Progress, drain
-from napari_unet_seg.settings import SegmentSettings, TrainSettings
+from napari_unet_seg.settings import NetworkSettings, SegmentSettings, TrainSettings
 from tests.tiny import discs, tiny_model
 
 
@@ -66,6 +67,27 @@ def test_a_name_that_cannot_be_used_is_refused_before_training(tmp_path, monkeyp
     with pytest.raises(ModelError, match="cannot be called 'nuclei'"):
         drain(steps)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_goes_on_though_its_name_was_taken_meanwhile(tmp_path, monkeypatch):
+    """Another name can be given when the model is kept."""
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(checkpoint, "user_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(run_plan, "runs_folder", lambda: tmp_path / "runs")
+    monkeypatch.setattr(run, "SAVE_EVERY", 1)
+    pixels, labels = discs(count=3)
+    settings = TrainSettings(steps=2, batch=1, patch=64, validation=0.0, device="cpu")
+    plan = Plan("mine", "", settings, "3 nuclei", run_plan.new_run("mine"), NetworkSettings(width=4, depth=2))
+    killed = train_steps(plan, Material(source(pixels), labels))
+    while next(killed).stage != "Training":
+        pass
+    killed.close()
+    tiny_model().save(tmp_path / "models" / "mine")
+    waiting = drain(find_steps())
+    assert (waiting.name, waiting.learned_from) == ("mine", "3 nuclei")
+    with pytest.raises(ModelError, match="There is a model named 'mine' already"):
+        drain(train_steps(plan, Material(source(pixels), labels)))
+    assert drain(resume_steps(waiting)).steps == 2
 
 
 def test_nothing_painted_is_told(tmp_path):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.layers import Image, Shapes
 
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
 from napari_unet_seg.errors import InputError
+from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.where import areas_of, shown_index, view_of
+from tests.gui.conftest import WAIT_MS
 
 BOX = np.array([[10, 20], [10, 40], [30, 40], [30, 20]], float)
 
@@ -70,21 +74,34 @@ def test_an_ellipse_is_round_and_lines_enclose_nothing():
             areas_of(nothing, image())
 
 
-def test_the_view_ends_with_the_image():
+def test_the_view_ends_with_the_image(viewer):
     layer = image()
     layer.corner_pixels = np.array([[10, 20], [200, 50]])
-    assert view_of(layer) == (((9.5, 19.5), (9.5, 50.5), (63.5, 50.5), (63.5, 19.5)),)
+    assert view_of(viewer, layer) == (((9.5, 19.5), (9.5, 50.5), (63.5, 50.5), (63.5, 19.5)),)
     layer.corner_pixels = np.array([[64, 0], [64, 80]])
     with pytest.raises(InputError, match="Nothing of the image is in view"):
-        view_of(layer)
+        view_of(viewer, layer)
 
 
-def test_the_view_of_a_pyramid_is_in_pixels_of_its_largest_level():
+def test_the_view_of_a_pyramid_in_a_napari_before_09_is_what_is_loaded():
     levels = [np.zeros((640, 800)), np.zeros((160, 200)), np.zeros((40, 50))]
     layer = Image(levels, multiscale=True)
     layer.data_level = 1
     layer.corner_pixels = np.array([[10, 20], [30, 60]])
-    assert view_of(layer) == (((39.5, 79.5), (39.5, 240.5), (120.5, 240.5), (120.5, 79.5)),)
+    assert view_of(SimpleNamespace(), layer) == (((39.5, 79.5), (39.5, 240.5), (120.5, 240.5), (120.5, 79.5)),)
+
+
+def test_the_view_of_a_pyramid_is_that_of_the_plain_image(make_napari_viewer_proxy, qtbot):
+    """Of a pyramid, napari goes on holding the whole that it loaded first."""
+    viewer, pixels = make_napari_viewer_proxy(show=True), np.zeros((512, 640), np.uint8)
+    placed = {"scale": (0.5, 0.25), "translate": (10, 20), "rotate": 30, "units": ("um", "um")}
+    plain, pyramid = viewer.add_image(pixels, **placed), viewer.add_image([pixels, pixels[::2, ::2]], multiscale=True, **placed)
+    before = view_of(viewer, plain)
+    camera_of(viewer).zoom *= 4
+    qtbot.waitUntil(lambda: view_of(viewer, plain) != before, timeout=WAIT_MS)
+    wanted = np.array(view_of(viewer, plain)[0])
+    assert (np.ptp(wanted, axis=0) < (400, 560)).all()
+    np.testing.assert_allclose(view_of(viewer, pyramid)[0], wanted, atol=1.01)
 
 
 def test_the_plane_that_is_seen(viewer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import tifffile
 
 import napari_unet_seg as nus
 from napari_unet_seg.errors import DeviceError, InputError, ModelError, SettingsError, WriteError
+from napari_unet_seg.io import batch
+from napari_unet_seg.io import writers as writers_module
 from napari_unet_seg.io.batch import FORMATS, Plan, iter_batch, make_folder
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.inputs import find_inputs
@@ -354,3 +357,69 @@ def test_a_folder_that_cannot_be_made_is_named(folder):
     Path("out").write_text("a file")
     with pytest.raises(WriteError, match="The folder out cannot be made"):
         run()
+
+
+def writers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("napari-unet-seg-")]
+
+
+def test_an_error_of_writing_stands_in_the_row_of_its_own_image(folder, monkeypatch: pytest.MonkeyPatch):
+    """Writing goes on beside the next image, and must not be told of that one."""
+    for name in "abcd":
+        write(f"data/{name}.tif")
+    real = writers_module.write_labels
+
+    def full(path: Path, *rest: Any, **more: Any) -> None:
+        if path.name.startswith("b."):
+            raise WriteError(f"{path} was not written, because the disk is full.")
+        real(path, *rest, **more)
+
+    monkeypatch.setattr(writers_module, "write_labels", full)
+    outcomes = run()
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True, False, False]
+    assert "disk is full" in outcomes[1].error
+    table = pd.read_csv("out/images.csv")
+    assert table["file"].tolist() == ["a.tif", "b.tif", "c.tif", "d.tif"]
+    assert table["error"].notna().tolist() == [False, True, False, False]
+    assert set(pd.read_csv("out/nuclei.csv")["file"]) == {"a.tif", "c.tif", "d.tif"}
+    assert writers() == []
+
+
+def test_the_next_image_does_not_wait_for_the_disk(folder, monkeypatch: pytest.MonkeyPatch):
+    """The first is written only once the second is being opened: if it were waited for, that would never be."""
+    for name in "ab":
+        write(f"data/{name}.tif")
+    second, late = threading.Event(), []
+    opened, written = batch.Ahead.open, batch.write_outputs
+
+    def tell(self: Any, path: Path) -> Any:
+        if path.name == "b.tif":
+            second.set()
+        return opened(self, path)
+
+    def wait(*given: Any) -> Any:
+        late.append(not second.wait(20))
+        return written(*given)
+
+    monkeypatch.setattr(batch.Ahead, "open", tell)
+    monkeypatch.setattr(batch, "write_outputs", wait)
+    run()
+    assert late == [False, False]
+
+
+def test_large_results_do_not_wait_beside_each_other(folder, monkeypatch: pytest.MonkeyPatch):
+    for name in "abc":
+        write(f"data/{name}.tif")
+    monkeypatch.setattr(batch, "_HELD", 0)
+    story = [(step.stage, step.preview is not None) for step in iter_batch(plan(), tiny_model(), "cpu")]
+    assert [finished for _, finished in story] == [False, True] * 3
+
+
+def test_a_cancelled_run_leaves_no_thread(folder):
+    for name in "abcd":
+        write(f"data/{name}.tif")
+    steps = iter_batch(plan(), tiny_model(), "cpu")
+    next(step for step in steps if step.done == 2)
+    steps.close()
+    assert [name for name in writers() if "ahead" not in name] == []
+    assert not list(Path("out").glob(".*"))

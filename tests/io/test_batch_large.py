@@ -108,11 +108,23 @@ def test_a_table_of_another_run_is_left_alone(images: Path, in_blocks: None):
     assert Path("out/0.labels.csv").read_text() == "mine"
 
 
-@pytest.mark.parametrize("change", [{"track": "overlap"}, {"stack": "linked"}])
-def test_what_must_see_the_whole_stays_in_memory(images: Path, in_blocks: None, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]):
+def test_class_maps_stay_in_memory(images: Path, in_blocks: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("napari_unet_seg.io.out_of_core.iter_segment_to", None)
-    (outcome,) = run("out", "data/movie.ome.tif", wishes=Wishes(change))
+    (outcome,) = run("out", "data/movie.ome.tif", formats=("tiff", "classes"))
     assert not outcome.error
+    assert batch_large.IN_MEMORY in outcome.warnings
+
+
+@pytest.mark.parametrize("change", [{"track": "overlap"}, {"track": "overlap", "stack": "linked"}])
+def test_what_is_linked_is_the_same_in_blocks(images: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]):
+    options = {"formats": ("tiff", "csv", "trackmate"), "wishes": Wishes({"tile": 64} | change)}
+    in_memory = run("memory", "data/movie.ome.tif", **options)
+    monkeypatch.setattr(batch_large, "LARGE_PLANE", 100)
+    blocks = run("blocks", "data/movie.ome.tif", **options)
+    assert not in_memory[0].error
+    assert list(map(without_time, blocks)) == list(map(without_time, in_memory))
+    memory, written = files("memory"), files("blocks")
+    assert {name: written.get(name) == content for name, content in memory.items()} == dict.fromkeys(memory, True)
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -14,7 +14,8 @@ import pytest
 import napari_unet_seg as nus
 from napari_unet_seg.core.segment import prepare
 from napari_unet_seg.errors import SettingsError, WriteError
-from napari_unet_seg.io.block_image import ImageRun, OutOfCore, unfinished_of
+from napari_unet_seg.io.block_image import ImageRun, unfinished_of
+from napari_unet_seg.io.block_options import OutOfCore
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.workers import Here
 from tests.tiny import discs, tiny_model
@@ -169,9 +170,12 @@ class TestACluster:
         one = run(tmp_path / "x.zarr")
         assert one._levels() is one.work.levels
 
-    def test_which_device_a_worker_has_is_its_own_affair(self, tmp_path: Path):
-        devices = {name: run(tmp_path / "x.zarr", scheduler=name)._job((IMAGE,), ()).device for name in ("local", CLUSTER)}
-        assert devices == {"local": "cpu", CLUSTER: "auto"}
+    @pytest.mark.parametrize("asked", ["auto", "cpu"])
+    def test_workers_choose_a_device_unless_one_is_asked_for(self, tmp_path: Path, asked: str):
+        work = prepare(IMAGE, tiny_model(), asked)
+        one = ImageRun(work, tmp_path / "x.zarr", OutOfCore(scheduler=CLUSTER), Here())
+        assert one._job((IMAGE,), ()).device == asked
+        assert run(tmp_path / "x.zarr")._job((IMAGE,), ()).device == "cpu"
 
     def test_all_workers_agree_on_the_tiles(self, tmp_path: Path):
         work = prepare(IMAGE, tiny_model(), "cpu")

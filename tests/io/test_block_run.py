@@ -14,6 +14,7 @@ from napari_unet_seg.core.axes import resolve_axes
 from napari_unet_seg.core.block_plane import Look
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor
+from napari_unet_seg.core.scale import UNASKED
 from napari_unet_seg.io.block_job import MAPS, NUCLEI, ROWS, STEPS, WRITTEN, Job
 from napari_unet_seg.io.block_run import STAGE, TASKS, PlaneRun
 from napari_unet_seg.io.labels_info import LabelsInfo
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SETTINGS = nus.SegmentSettings(tile=96)
 IMAGE = discs((120, 180), 20)[0]
 LARGE = np.kron(discs((60, 70), 5)[0], np.ones((5, 5), np.uint16))
+LITTLE = discs((240, 260), 40)[0].reshape(120, 2, 130, 2).mean((1, 3)).astype(np.uint16)
 
 
 class Counting(Here):
@@ -154,7 +156,7 @@ class TestLargeNuclei:
     def test_the_plane_is_looked_at_again_and_this_is_said(self, large: Plane):
         done, _ = large.run()
         assert done.diameter > 3 * large.predictor.known_diameter
-        assert large.notices == [f"Nuclei of about {done.diameter:.0f} px across: such planes are reduced to the size the model knows."]
+        assert large.notices == [f"Nuclei of about {done.diameter:.0f} px across: such planes are rescaled to the size the model knows."]
         assert done.count == nus.segment(LARGE, tiny_model(), "cpu", settings=SETTINGS).max() > 1
         assert not (large.job.folder / "full" / NUCLEI).exists(), "what the first look left is cleared away"
 
@@ -184,11 +186,30 @@ class TestLargeNuclei:
         done, _ = plane.run()
         assert done.diameter == 85.0
         assert plane.notices == []
-        assert not (plane.job.folder / "reduced").exists()
+        assert not (plane.job.folder / "rescaled").exists()
 
     def test_a_second_look_that_finds_much_less_is_not_believed(self, large: Plane, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("napari_unet_seg.io.block_run.AGREEMENT", 1e6)
         done, _ = large.run()
         assert done.diameter == 0
         assert large.notices == []
-        assert not list((large.job.folder / "reduced").iterdir())
+        assert not list((large.job.folder / "rescaled").iterdir())
+
+
+class TestSmallNuclei:
+    def test_the_plane_is_enlarged_as_it_is_in_memory(self, tmp_path: Path):
+        plane = Plane(tmp_path, LITTLE)
+        done, _ = plane.run()
+        whole = nus.drain(nus.iter_segment(LITTLE, tiny_model(), "cpu", settings=SETTINGS))
+        assert 0 < done.diameter < plane.predictor.known_diameter / 1.5
+        assert done.diameter == pytest.approx(whole.provenance["diameters"][0], abs=0.01)
+        assert done.count == whole.labels.max() > 1
+
+    def test_a_large_plane_is_left_as_it_is_and_this_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * LITTLE.size)
+        plane = Plane(tmp_path, LITTLE)
+        done, _ = plane.run()
+        assert done.diameter == 0
+        assert plane.notices == [UNASKED]
+        again, worked = plane.run()
+        assert (worked, again.diameter) == ([], 0)

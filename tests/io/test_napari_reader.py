@@ -11,6 +11,7 @@ import napari_builtins
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from napari.components import ViewerModel
 from napari.errors import MultipleReaderError, ReaderPluginError
 from napari.layers import Image, Labels, Layer
@@ -33,6 +34,7 @@ from napari_unet_seg.io.napari_reader import (
     read_layers,
 )
 from napari_unet_seg.io.tiff_writer import write_tiff
+from napari_unet_seg.io.writers import write_labels
 from napari_unet_seg.io.zarr_writer import write_zarr
 
 RANDOM = np.random.default_rng(0)
@@ -314,3 +316,19 @@ def test_files_that_differ_are_not_stacked(tmp_path: Path, shape: tuple[int, ...
     assert read is not None
     with pytest.raises(ReadError, match=reason):
         read(paths)
+
+
+def test_large_labels_are_read_chunk_by_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of dask arrays napari reads blocks that are larger than chunks, and keeps them in a cache."""
+    labels = np.pad(np.arange(1, 401, dtype=np.int32).reshape(20, 20), ((600, 500), (700, 400)))
+    write_zarr(tmp_path / "x.labels.zarr", labels, LabelsInfo("YX", {"Y": 0.5, "X": 0.5}))
+    monkeypatch.setattr(image_module, "LAZY_BYTES", 1000)
+    ((levels, options, kind),) = read_layers(tmp_path / "x.labels.zarr")
+    assert kind == "labels"
+    assert [type(level) for level in levels] == [zarr.Array] * 2
+    layer = Labels(levels, **options)
+    assert layer.multiscale
+    assert layer.data[0].chunks == (512, 512)
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)
+    write_labels(tmp_path / "again.labels.tif", list(layer.data), info=LabelsInfo("YX"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.labels.tif"), labels)

@@ -157,6 +157,9 @@ def test_large_labels_stay_a_lazy_pyramid(tmp_path: Path, monkeypatch: pytest.Mo
     assert [level.shape for level in image.levels] == [(3, 1100, 1200), (3, 550, 600)]
     assert all(isinstance(level, da.Array) and level.dtype == np.int32 for level in image.levels)
     np.testing.assert_array_equal(image.levels[1].compute(), LABELS[:, ::2, ::2])
+    assert [type(level) for level in image.stored] == [zarr.Array] * 2
+    write_zarr(tmp_path / "b.labels.zarr", LABELS[None], LabelsInfo(axes="CZYX"))
+    assert open_image(tmp_path / "b.labels.zarr").levels[0].shape == (1, 3, 1100, 1200)
 
 
 def test_labels_beside_an_image_are_read_from_their_folder(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import subprocess
@@ -246,10 +247,34 @@ def test_a_run_that_was_killed_at_the_very_end_goes_on(tmp_path: Path, uninterru
     assert files_in(tmp_path) == uninterrupted
 
 
-def test_without_resume_a_run_begins_anew(tmp_path: Path):
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_full_disk_is_told_and_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int):
+    """The first write is that of the largest level, the second one of the pyramid."""
+    image, written, fill = np.tile(IMAGE[:, :230], (6, 1)), [], zarr.Array.__setitem__
+
+    def full(self: zarr.Array, place: object, values: object) -> None:
+        written.append(place)
+        if len(written) == count:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fill(self, place, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.Array, "__setitem__", full)
+        with pytest.raises(WriteError, match="No space left on device; free some space and go on with --resume"):
+            store(tmp_path / "x.zarr", image)
+    store(tmp_path / "x.zarr", image, resume=True)
+    (tmp_path / "whole").mkdir()
+    store(tmp_path / "whole" / "x.zarr", image)
+    assert files_in(tmp_path / "x.zarr") == files_in(tmp_path / "whole" / "x.zarr")
+
+
+def test_what_a_run_left_is_gone_on_with_or_begun_anew_as_is_asked(tmp_path: Path):
     interrupted(tmp_path / "x.zarr", 5)
+    with pytest.raises(WriteError, match=r"left unfinished; go on with it \(--resume\), or begin anew \(--overwrite\)"):
+        store(tmp_path / "x.zarr", block=128)
     total = []
-    nus.drain(nus.iter_segment_to(IMAGE, tmp_path / "x.zarr", tiny_model(), "cpu", SETTINGS, nus.OutOfCore(block=128)), total.append)
+    options = nus.OutOfCore(block=128, overwrite=True)
+    nus.drain(nus.iter_segment_to(IMAGE, tmp_path / "x.zarr", tiny_model(), "cpu", SETTINGS, options), total.append)
     assert len(total) == total[0].total
 
 
@@ -287,11 +312,13 @@ def test_table_and_labels_need_two_names(tmp_path: Path):
     ("change", "error", "match"),
     [
         ({"target": "x.png"}, WriteError, "ending"),
-        ({"settings": dataclasses.replace(SETTINGS, stack="linked")}, SettingsError, "cannot be linked"),
         ({"measure": ("DAPI",)}, InputError, "as arrays by name"),
         ({"measure": {"own": IMAGE[:50]}}, InputError, r"'own' has shape \(50, 460\), and the labels \(200, 460\)"),
         ({"channel": "DAPI"}, InputError, "'DAPI', and an array has no names"),
         ({"block": -1}, SettingsError, "block is -1"),
+        ({"block": 1}, SettingsError, "block is 1; it must be at least 32 pixels"),
+        ({"scale": {"Y": -0.5, "X": 0.5}}, InputError, "scale along Y is -0.5; it must be positive"),
+        ({"scale": {"Z": float("nan")}}, InputError, "scale along Z is nan"),
         ({"ring": 0.5}, SettingsError, "ring is 0.5 px wide"),
         ({"table": "nowhere/x.csv"}, WriteError, "folder of the table .+ does not exist"),
         ({"scheduler": "tcp://127.0.0.1:9"}, SettingsError, "No scheduler"),

@@ -49,6 +49,8 @@ def test_every_element_is_there_that_trackmate_reads(tmp_path, movie):
     image = root.find("Settings/ImageData").attrib
     assert (image["filename"], image["width"], image["height"], image["nframes"], image["nslices"]) == ("movie.tif", "30", "20", "4", "1")
     assert [float(image[name]) for name in ("pixelwidth", "pixelheight", "timeinterval")] == [0.25, 0.5, 600]
+    whole = root.find("Settings/BasicSettings").attrib
+    assert [int(whole[name]) for name in ("xstart", "xend", "yend", "zend", "tend")] == [0, 29, 19, 0, 3]
     declared = {feature.get("feature") for feature in root.iterfind("Model/FeatureDeclarations/SpotFeatures/Feature")}
     spot = root.find("Model/AllSpots/SpotsInFrame/Spot")
     assert declared == set(spot.attrib) - {"ID", "name", "ROI_N_POINTS"}

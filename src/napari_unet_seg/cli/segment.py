@@ -29,6 +29,8 @@ _OF_NUCLEI = ("probability", "splitting", "fill_holes", "exclude_border", "polar
 _PLAIN = (*_OF_NUCLEI, "stack", "spacing", "track", "skip_glass", "tile", "precision")
 """Settings that are options of their own, as they are."""
 
+_FORMATS = "What to write: tiff, zarr, classes, rois, csv, geojson, overlay, trackmate."
+
 
 def _option(*names: str, panel: str | None = None, **rest: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, **rest)
@@ -44,7 +46,7 @@ class SegmentOptions:
     channel: Annotated[str, _option(metavar="NAME|N", help="Channel of the nuclei (N from 0); not needed if a dye names it.")] = ""
     measure: Annotated[str, _option(metavar="DAPI,GFP|all", help="Channels whose intensities are measured, by name or number.")] = ""
     ring: Annotated[str, _option(metavar="5px|2um", help="Measure them also in a ring around each nucleus, of this width.")] = ""
-    format: Annotated[str, _option(metavar="tiff,...", help="What to write: tiff, zarr, classes, rois, csv, geojson, overlay")] = "tiff,csv"
+    format: Annotated[str, _option(metavar="tiff,...", help=_FORMATS)] = "tiff,csv"
     overwrite: Annotated[bool, _option("--overwrite", help="Replace results that are there.")] = False
     resume: Annotated[bool, _option("--resume", help="Keep what an earlier run finished, and go on where it was stopped.")] = False
     json: Annotated[bool, _option("--json", help="One JSON object per input on standard output, and no bar.")] = False

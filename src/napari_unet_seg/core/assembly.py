@@ -43,7 +43,7 @@ class Assembly:
         table : pandas.DataFrame
             One row a nucleus, from `napari_unet_seg.core.measure.measure_plane`; it is changed.
         """
-        self.labels[index] = np.where(labels, labels + self.count, 0)
+        self.labels[index] = np.where(labels, labels + self.count, 0) if self.count else labels
         table["label"] += self.count
         table["index"] = table["label"]
         for position, (axis, place) in enumerate(zip(self._axes, index, strict=False)):

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+
+_BATCH = 4096
+"""Pairs that are assigned at once, and as many more as belong to the last group of them."""
 
 
 def assign(rows: npt.NDArray[Any], columns: npt.NDArray[Any], gains: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -25,8 +28,26 @@ def assign(rows: npt.NDArray[Any], columns: npt.NDArray[Any], gains: npt.NDArray
     ndarray of bool, shape (pairs,)
         Which pairs are taken. Some rows and columns may be left without a partner.
     """
-    if not gains.size:
-        return np.zeros(0, bool)
+    best = np.zeros(gains.size, bool)
+    batch = _batches(rows, columns)
+    order = np.argsort(batch, kind="stable")
+    for pairs in np.split(order, np.flatnonzero(np.diff(batch[order])) + 1) if gains.size else ():
+        best[pairs] = _assigned(rows[pairs], columns[pairs], gains[pairs])
+    return best
+
+
+def _batches(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Put pairs that have nothing to do with each other into batches, since the time grows with the square of what is assigned at once."""
+    row_ids, row = np.unique(rows, return_inverse=True)
+    column_ids, column = np.unique(columns, return_inverse=True)
+    count = row_ids.size + column_ids.size
+    graph = coo_array((np.ones(row.size, bool), (row, row_ids.size + column)), shape=(count, count))
+    group = connected_components(graph, directed=False)[1][row]
+    batches: npt.NDArray[np.int64] = (np.cumsum(np.bincount(group, minlength=1)) // _BATCH)[group]
+    return batches
+
+
+def _assigned(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], gains: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     row_ids, row = np.unique(rows, return_inverse=True)
     column_ids, column = np.unique(columns, return_inverse=True)
     count, width = row_ids.size, column_ids.size + row_ids.size  # each row may take a column of its own: that is no pair

@@ -14,15 +14,22 @@ all hills 0.822; among touching parts the share tells two nuclei from one with 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
+
+from napari_unet_seg.core.bands import bands, each, looked_up
 
 FloatMap = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 LOW = 0.5
 """Hills lower than this need the rise of one as high: the network is not sure of them, and their bumps may be noise."""
+_TRUNCATE = 4.0
+"""Standard deviations that the blur looks, SciPy's own default."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +49,41 @@ class Relief:
     up: npt.NDArray[np.int8]
 
     @classmethod
-    def of(cls, heights: FloatMap) -> Relief:
+    def of(cls, heights: npt.NDArray[Any], blur: float = 0.0) -> Relief:
         """Look at a map.
 
         Parameters
         ----------
-        heights : ndarray of float32, shape (Y, X)
+        heights : ndarray of float, shape (Y, X)
+        blur : float
+            Standard deviation in pixels of a Gaussian by which it is smoothed first.
 
         Returns
         -------
         Relief
         """
-        framed = np.full((heights.shape[0] + 2, heights.shape[1] + 2), -np.inf, np.float32)
-        framed[1:-1, 1:-1] = heights
-        up = np.zeros(framed.shape, np.int8)
-        best, inner = framed[:-2, 1:-1].copy(), up[1:-1, 1:-1]
+        shape = (heights.shape[0] + 2, heights.shape[1] + 2)
+        relief = cls(np.empty(shape, np.float32), np.zeros(shape, np.int8))
+        relief.heights[[0, -1]] = -np.inf
+        each(partial(relief._look, heights, blur), bands(heights.shape))
+        return relief
+
+    def _look(self, heights: npt.NDArray[Any], blur: float, rows: slice) -> None:
+        """Fill in the rows of a band."""
+        margin = int(_TRUNCATE * blur + 0.5) + 1
+        low, high = max(rows.start - margin, 0), min(rows.stop + margin, len(heights))
+        smooth = heights[low:high].astype(np.float32)
+        if blur:
+            smooth = ndimage.gaussian_filter(smooth, blur, truncate=_TRUNCATE)
+        framed = np.full((high - low + 2, heights.shape[1] + 2), -np.inf, np.float32)
+        framed[1:-1, 1:-1] = smooth
+        framed = framed[rows.start - low : framed.shape[0] - (high - rows.stop)]  # one row more on each side
+        self.heights[rows.start + 1 : rows.stop + 1] = framed[1:-1]
+        best, inner = framed[:-2, 1:-1].copy(), self.up[rows.start + 1 : rows.stop + 1, 1:-1]
         besides = (framed[1:-1, :-2], framed[1:-1, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1])
         for number, beside in enumerate(besides, start=1):
             np.copyto(inner, number, where=beside > best)
             np.maximum(best, beside, out=best)
-        return cls(framed, up)
 
     @property
     def steps(self) -> Integers:
@@ -109,8 +131,7 @@ class Basins:
         summit = self._summits(share)
         summit[self.peaks[summit] < least] = 0
         summit[0] = 0
-        merged: npt.NDArray[np.int32] = summit.astype(np.int32)[self.labels]
-        return merged
+        return looked_up(summit.astype(np.int32), self.labels)
 
     def _summits(self, share: float) -> Integers:
         """Return for each basin the one that it belongs to: passes from the highest down, the lower of two hills joins the higher."""
@@ -149,19 +170,71 @@ def find_basins(mask: npt.NDArray[np.bool_], heights: FloatMap | Relief) -> Basi
     relief = heights if isinstance(heights, Relief) else Relief.of(heights)
     inside = np.zeros(relief.heights.shape, bool)
     inside[1:-1, 1:-1] = mask
-    pixels = np.flatnonzero(inside)
-    place = np.zeros(inside.size, np.int64)  # of each pixel among those of the mask
-    place[pixels] = np.arange(pixels.size)
-    target = place[_steepest(relief, inside.ravel(), pixels)]
-    roots = np.flatnonzero(target == place[pixels])
-    number = np.zeros(pixels.size, np.int32)
-    number[roots] = np.arange(1, roots.size + 1)
+    rows = [slice(band.start + 1, band.stop + 1) for band in bands(mask.shape)]
+    climbs = each(partial(_climb, relief, inside), rows)
+    numbers = _numbers(climbs)
     labels = np.zeros(inside.shape, np.int32)
-    labels.ravel()[pixels] = number[_follow(target)]
+
+    def _draw(which: int) -> None:
+        labels.ravel()[climbs[which].pixels] = numbers[which][climbs[which].ends]
+
+    each(_draw, range(len(climbs)))
     flat = relief.heights.ravel()
-    peaks = np.concatenate([np.zeros(1, np.float32), flat[pixels[roots]]])
-    pairs, passes = _passes(labels.ravel(), flat, pixels, mask.shape[1] + 2)
-    return Basins(labels[1:-1, 1:-1], peaks, pairs, passes)
+    peaks = np.concatenate([np.zeros(1, np.float32), *(flat[climb.pixels[climb.roots]] for climb in climbs)])
+    found = each(lambda climb: _passes(labels.ravel(), flat, climb.pixels, mask.shape[1] + 2), climbs)
+    codes, passes = _highest(np.concatenate([code for code, _ in found]), np.concatenate([height for _, height in found]))
+    return Basins(labels[1:-1, 1:-1], peaks, np.stack([codes >> 32, codes & 0xFFFFFFFF], axis=1), passes)
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """The ways up in a band: pixels of the mask in the flat frame, and places among them."""
+
+    pixels: Integers
+    ends: Integers  # where the way up from each pixel ends: at a summit, or where it leaves the band
+    roots: Integers  # the summits
+    exits: Integers  # where ways leave the band
+    beyond: Integers  # and the pixels, in the flat frame, where they go on
+
+
+def _climb(relief: Relief, inside: npt.NDArray[np.bool_], rows: slice) -> _Climb:
+    """Follow the ways up in some rows of the frame."""
+    start, stop = rows.start * inside.shape[1], rows.stop * inside.shape[1]
+    pixels = np.flatnonzero(inside[rows]) + start
+    goal = _steepest(relief, inside.ravel(), pixels)
+    place = np.zeros(stop - start, np.int64)  # of each pixel among those of the mask
+    place[pixels - start] = itself = np.arange(pixels.size)
+    leaves = (goal < start) | (goal >= stop)
+    target = np.where(leaves, itself, place[(goal - start).clip(0, stop - start - 1)])
+    exits = np.flatnonzero(leaves)
+    return _Climb(pixels, _follow(target), np.flatnonzero(goal == pixels), exits, goal[exits])
+
+
+def _numbers(climbs: list[_Climb]) -> list[npt.NDArray[np.int32]]:
+    """Return for each band the number of the summit above each place where a way ends, from 1 in raster order; elsewhere 0."""
+    roots = np.cumsum([0, *(climb.roots.size for climb in climbs)])
+    exits = np.cumsum([0, *(climb.exits.size for climb in climbs)])
+    numbers = [np.zeros(climb.pixels.size, np.int32) for climb in climbs]
+    for which, (climb, number) in enumerate(zip(climbs, numbers, strict=True)):
+        number[climb.roots] = np.arange(climb.roots.size) + 1 + roots[which]
+        number[climb.exits] = -1 - np.arange(climb.exits.size) - exits[which]
+    onward = np.concatenate([_onward(climbs, numbers, which) for which in range(len(climbs))])
+    while (open_ := np.flatnonzero(onward < 0)).size:  # a way may leave several bands: twice as far each time
+        onward[open_] = onward[-1 - onward[open_]]
+    for which, (climb, number) in enumerate(zip(climbs, numbers, strict=True)):
+        number[climb.exits] = onward[exits[which] : exits[which + 1]]
+    return numbers
+
+
+def _onward(climbs: list[_Climb], numbers: list[npt.NDArray[np.int32]], which: int) -> npt.NDArray[np.int32]:
+    """Return what stands where the ways that leave a band end in the next: the number of a summit, or of a further exit."""
+    found = np.zeros(climbs[which].exits.size, np.int32)
+    for side in (which - 1, which + 1):
+        if 0 <= side < len(climbs) and (there := climbs[side]).pixels.size:
+            at = np.searchsorted(there.pixels, climbs[which].beyond).clip(0, there.pixels.size - 1)
+            mine = there.pixels[at] == climbs[which].beyond
+            found[mine] = numbers[side][there.ends[at[mine]]]
+    return found
 
 
 def _steepest(relief: Relief, inside: npt.NDArray[np.bool_], pixels: Integers) -> Integers:
@@ -189,7 +262,7 @@ def _follow(pointer: Integers) -> Integers:
 
 
 def _passes(labels: npt.NDArray[np.int32], flat: FloatMap, pixels: Integers, width: int) -> tuple[Integers, FloatMap]:
-    """Return the pairs of basins that touch, and the height of the pass of each, highest first."""
+    """Return the pairs of basins that touch at some pixels or the ones beyond, as one number, and the height of the pass of each."""
     here = labels[pixels]
     codes, heights = [], []
     for step in (1, width):
@@ -198,9 +271,13 @@ def _passes(labels: npt.NDArray[np.int32], flat: FloatMap, pixels: Integers, wid
         low, high = np.minimum(here[border], there[border]), np.maximum(here[border], there[border])
         codes.append(low.astype(np.int64) << 32 | high)
         heights.append(np.minimum(flat[pixels[border]], flat[pixels[border] + step]))
-    code, height = np.concatenate(codes), np.concatenate(heights)
+    return _highest(np.concatenate(codes), np.concatenate(heights))
+
+
+def _highest(code: Integers, height: FloatMap) -> tuple[Integers, FloatMap]:
+    """Keep the highest pass of each pair, highest first."""
     order = np.lexsort((code, -height))
     code, height = code[order], height[order]
     _, first = np.unique(code, return_index=True)
     first.sort()
-    return np.stack([code[first] >> 32, code[first] & 0xFFFFFFFF], axis=1), height[first]
+    return code[first], height[first]

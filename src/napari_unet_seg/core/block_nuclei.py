@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
-from napari_unet_seg.core.instances import _fill_beyond_specks, fill_holes, first_pixels
+from napari_unet_seg.core.holes import fill_beyond_specks, fill_holes
+from napari_unet_seg.core.instances import first_pixels
 from napari_unet_seg.core.joining import Share, nuclei_of
 from napari_unet_seg.core.lattice import extent, within
 from napari_unet_seg.core.regions import Regions, centroids, find_regions
@@ -77,7 +78,7 @@ def decode_block(read: Read, share: Share, core: Box, shape: tuple[int, int], se
     """
     labels, nuclei, window = nuclei_of(read, share, shape, settings)
     if settings.fill_holes and nuclei.size:
-        labels = _fill_beyond_specks(fill_holes(labels), settings.min_area)
+        labels = fill_beyond_specks(fill_holes(labels), settings.min_area)
     regions = placed(find_regions(labels), window, shape)
     keep = _kept(regions, settings)
     number = np.zeros(nuclei.size + 1, np.int32)

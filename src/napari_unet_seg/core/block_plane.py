@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
 from napari_unet_seg.core.device import compute_errors
 from napari_unet_seg.core.lattice import Lattice, extent
-from napari_unet_seg.core.predict import AUTOMATIC_TILE, SMALLEST_TILE, Predictor
+from napari_unet_seg.core.predict import SMALLEST_TILE, Predictor
 from napari_unet_seg.core.scaled_plane import Part, ScaledPlane
 from napari_unet_seg.core.tiling import Tile, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.tissue import find_tissue
@@ -42,7 +42,7 @@ class Look:
     limits : Limits
         Of the whole plane.
     diameter : float
-        Of the nuclei, in pixels, when the plane is reduced for it; 0 takes that of the settings.
+        Of the nuclei, in pixels, when the plane is rescaled for it; 0 takes that of the settings.
     block : int
         Edge of a block in pixels; 0 is automatic.
     """
@@ -79,7 +79,7 @@ class BlockPlane:
             raise SettingsError(f"With this diameter the plane would be enlarged {float(self._scaled.ratio):.0f} times; give a larger one.")
         self._multiple = int(2**predictor.model.settings.depth)
         self._padded = padded_shape(self._scaled.shape, self._multiple)
-        tile = settings.tile or AUTOMATIC_TILE[predictor.device.name]
+        tile = predictor.tile
         self._tiles = plan_tiles(self._padded, tile, predictor.halo, self._multiple)
         self.tiles = Lattice.of(step.core for step in self._tiles)
         self.blocks = Lattice.regular(self.shape, seen.block or BLOCK)

@@ -215,8 +215,9 @@ def _build(path: Path, description: dict[str, Any]) -> Model:
         with torch.device("meta"):
             network = UNet(settings)
         card, name = dict(description["card"]), str(description["name"])
-        if not 0 <= float(card.get("diameter", 0)) < math.inf:
-            raise ValueError(f"its diameter is {card['diameter']}")
+        for size in ("diameter", "smallest_diameter"):
+            if not 0 <= float(card.get(size, 0)) < math.inf:
+                raise ValueError(f"its {size.replace('_', ' ')} is {card[size]}")
         knots_of(card)
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SettingsError) as error:
         raise ModelError(f"The model {path} does not fit this version of the program: {str(error).splitlines()[0]}") from error

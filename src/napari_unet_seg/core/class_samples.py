@@ -18,12 +18,16 @@ from napari_unet_seg.settings import SegmentSettings
 if TYPE_CHECKING:
     from napari_unet_seg.core.annotations import Annotation
 
+LOOKED_AT = 512
+"""Rows and columns of a plane from which the brightness of its classes is told."""
 
-def common_polarity(images: Sequence[Any], annotations: Sequence[Annotation]) -> str:
-    """Choose one polarity for all planes of a training.
+
+def class_polarity(images: Sequence[Any], annotations: Sequence[Annotation]) -> str:
+    """Choose which polarity the planes of a training have: one for all of them, or each its own.
 
     What stands out is another thing from image to image when it is no nucleus: chosen for each, some of them would be turned round, and a
-    class be dark in one and bright in the next.
+    class be dark in one and bright in the next. But where nuclei are painted as a class, bright in some images and dark in others, it is
+    turning them round that makes the class alike. So that way is taken by which classes look more alike from plane to plane.
 
     Parameters
     ----------
@@ -33,12 +37,27 @@ def common_polarity(images: Sequence[Any], annotations: Sequence[Annotation]) ->
 
     Returns
     -------
-    {"bright", "dark"}
-        That of most annotated planes.
+    {"bright", "dark", "auto"}
+        That of most annotated planes, or "auto": each plane its own.
     """
-    shown = [image for image, annotation in zip(images, annotations, strict=True) if annotation.known.any()]
-    dark = sum(estimate_limits(np.asarray(image), SegmentSettings()).polarity == "dark" for image in shown)
-    return "dark" if 2 * dark > len(shown) else "bright"
+    shown = [(np.asarray(image), each) for image, each in zip(images, annotations, strict=True) if each.known.any()]
+    found = [estimate_limits(image, SegmentSettings()).polarity for image, _ in shown]
+    usual = "dark" if 2 * found.count("dark") > len(found) else "bright"
+    if len(set(found)) < 2:
+        return usual
+    return "auto" if _spread(shown, "auto") < _spread(shown, usual) else usual
+
+
+def _spread(planes: Sequence[tuple[Any, Annotation]], polarity: str) -> float:
+    """Return how much the brightness of a class differs from plane to plane: the variance of its mean, averaged over the classes."""
+    brightness: dict[int, list[float]] = {}
+    for image, annotation in planes:
+        limits = estimate_limits(image, SegmentSettings(polarity=polarity))
+        step = (slice(None, None, max(1, max(image.shape[:2]) // LOOKED_AT)),) * 2  # some of the pixels tell
+        gray, labels = normalize(image[step], limits), np.where(annotation.known[step], annotation.labels[step], -1)
+        for number in np.unique(labels[labels >= 0]).tolist():
+            brightness.setdefault(number, []).append(float(gray[labels == number].mean()))
+    return float(np.mean([np.var(means) for means in brightness.values()])) if brightness else 0.0
 
 
 def prepare_classes(image: Any, labels: Annotation | npt.NDArray[Any], names: Sequence[str], polarity: str = "auto") -> Sample:

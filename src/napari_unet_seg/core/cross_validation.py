@@ -29,6 +29,8 @@ FOLDS = 3
 """Trainings: with three, each learns from two thirds of the nuclei."""
 SHARE = 3
 """Each takes this part of the steps, so that all of them take as long as the training itself."""
+LEAST_STEPS = 50
+"""But at least so many, or as many as the training: after fewer a network has hardly begun, and says nothing of what is taught."""
 HALO = 6
 """Pixels around a nucleus that is left out which teach nothing either."""
 
@@ -42,7 +44,7 @@ class Place:
     box: tuple[slice, slice]
 
 
-def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: TrainSettings) -> Steps[Figures | None]:
+def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: TrainSettings, threads: int = 0) -> Steps[Figures | None]:
     """Measure what a training on few nuclei brings, on nuclei that it did not see.
 
     Parameters
@@ -53,6 +55,8 @@ def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: Train
         The base.
     settings : TrainSettings
         With everything automatic decided; `steps` and `blend` are those of the training that is judged.
+    threads : int
+        As for `Trainer`.
 
     Yields
     ------
@@ -66,7 +70,7 @@ def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: Train
     """
     places = find_nuclei(samples)
     folds = min(FOLDS, len(places))
-    steps = max(settings.steps // SHARE, 1)
+    steps = max(settings.steps // SHARE, min(settings.steps, LEAST_STEPS), 1)
     if folds < 2:
         return None
     figures = nothing()
@@ -76,7 +80,7 @@ def iter_cross_validate(samples: Sequence[Sample], start: Model, settings: Train
         teaching = _without(samples, left_out)
         if not any(sample.known.any() for sample in teaching):
             return None
-        trainer = Trainer(start, [sample for sample in teaching if sample.known.any()], replace(settings, steps=steps))
+        trainer = Trainer(start, [sample for sample in teaching if sample.known.any()], replace(settings, steps=steps), threads)
         for step in range(1, steps + 1):
             _, notice = trainer.step(settings.learning_rate * schedule(step, steps, settings.decay))
             if (yield Progress("Checking", fold * steps + step, folds * steps, notice=notice)) is Command.STOP:

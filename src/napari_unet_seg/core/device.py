@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -165,6 +166,37 @@ def is_memory_error(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def exact_float32() -> Any:
+    """Return a context that keeps TF32 out of cuDNN: with it, "float32" would give other labels on a GPU than on the CPU."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def fetched(result: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Begin to fetch a result from its device.
+
+    Parameters
+    ----------
+    result : Tensor
+        On any device; it may still be computed.
+
+    Returns
+    -------
+    callable
+        Waits until it is here, and returns it.
+    """
+    if result.device.type != "cuda":
+        return result.cpu
+    here = torch.empty(result.shape, dtype=result.dtype, pin_memory=True).copy_(result, non_blocking=True)
+    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    done.record()
+
+    def _wait() -> torch.Tensor:
+        done.synchronize()
+        return here
+
+    return _wait
 
 
 def _obstacle(name: str) -> str:

@@ -13,9 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from napari_unet_seg.core.bands import bands, each, filled, looked_up
 from napari_unet_seg.core.basins import Basins, Relief, find_basins
+from napari_unet_seg.core.class_maps import refuse_class_maps
+from napari_unet_seg.core.holes import fill_beyond_specks, fill_holes
+from napari_unet_seg.core.tally import tally
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
 
@@ -28,6 +31,7 @@ MOST_RISE = 0.8
 
 Labels = npt.NDArray[np.int32]
 FloatMap = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 Made = TypeVar("Made")
 
 
@@ -49,8 +53,10 @@ def instances(maps: npt.NDArray[Any], settings: SegmentSettings | None = None) -
     Raises
     ------
     InputError
-        If `maps` has not three dimensions, at least two maps and a pixel, is not of numbers, or holds NaN or infinities.
+        If `maps` has not three dimensions, at least two maps and a pixel, is not of numbers, holds NaN or infinities, or is that of a model
+        which tells classes apart.
     """
+    refuse_class_maps(maps)
     return Decoding(maps).labels(settings or SegmentSettings())
 
 
@@ -66,7 +72,7 @@ class Decoding:
     def __init__(self, maps: npt.NDArray[Any]) -> None:
         """Do what depends on no setting."""
         self._background, distance = _background_and_distance(maps)
-        self._relief = Relief.of(_smoothed(distance.astype(np.float32)))
+        self._relief = Relief.of(distance, SMOOTHING)
         self._known: dict[str, tuple[tuple[float, ...], Any]] = {}
 
     def labels(self, settings: SegmentSettings) -> Labels:
@@ -97,7 +103,7 @@ class Decoding:
         """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
         key = (settings.probability, settings.splitting)
         filled = self._once("filled", key, lambda: fill_holes(self._split(settings)))
-        return self._once("cleared", (*key, settings.min_area), lambda: _fill_beyond_specks(filled, settings.min_area))
+        return self._once("cleared", (*key, settings.min_area), lambda: fill_beyond_specks(filled, settings.min_area))
 
     def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
         """Return what a stage gave for this key the last time, else make it."""
@@ -114,8 +120,12 @@ def _background_and_distance(maps: npt.NDArray[Any]) -> tuple[npt.NDArray[np.flo
         raise InputError(f"The maps have dtype {maps.dtype}; use real numbers, 0 to 1.")
     # float16 always: maps kept for the sliders are float16, and decoding them again must change nothing.
     with np.errstate(over="ignore"):
-        background, distance = maps[0].astype(np.float16), maps[-1].astype(np.float16)
-    broken = maps[0].size - int((np.isfinite(background) & np.isfinite(distance)).sum())
+        background, distance = maps[0].astype(np.float16, copy=False), maps[-1].astype(np.float16, copy=False)
+
+    def _count_broken(rows: slice) -> int:
+        return int(np.count_nonzero(~(np.isfinite(background[rows]) & np.isfinite(distance[rows]))))
+
+    broken = sum(each(_count_broken, bands(background.shape)))
     if broken:
         raise InputError(f"The maps hold NaN or infinity at {broken} pixels; let the network run in float32, or take another model.")
     return background, distance
@@ -140,57 +150,11 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, lea
     ndarray of int32, shape (Y, X)
         A number for each nucleus, not consecutive.
     """
-    return _nuclei(find_basins(mask, _smoothed(distance)), splitting, least)
+    return _nuclei(find_basins(mask, Relief.of(distance, SMOOTHING)), splitting, least)
 
 
 def _nuclei(basins: Basins, splitting: float, least: float = LEAST_PEAK) -> Labels:
     return basins.merged(MOST_RISE * (1 - splitting), least)
-
-
-def _smoothed(distance: FloatMap) -> FloatMap:
-    smooth: FloatMap = ndimage.gaussian_filter(distance, SMOOTHING)
-    return smooth
-
-
-def _fill_beyond_specks(filled: Labels, min_area: int) -> Labels:
-    """Drop specks, and fill the holes that they had kept open."""
-    area = np.bincount(filled.ravel())
-    specks = np.flatnonzero((area > 0) & (area < min_area))
-    if not specks.size:
-        return filled
-    number = np.arange(area.size, dtype=np.int32)
-    number[specks] = 0
-    return fill_holes(number[filled])
-
-
-def fill_holes(labels: Labels) -> Labels:
-    """Give background that one nucleus encloses alone to that nucleus.
-
-    Parameters
-    ----------
-    labels : ndarray of int32, shape (Y, X)
-
-    Returns
-    -------
-    ndarray of int32, shape (Y, X)
-    """
-    holes, count = ndimage.label(labels == 0)
-    enclosed = np.ones(count + 1, bool)
-    for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
-        enclosed[side] = False
-    enclosed[0] = False
-    if not enclosed.any():
-        return labels.copy()
-    pixels = np.flatnonzero(enclosed[holes])
-    flat, hole = labels.ravel(), holes.ravel()[pixels]
-    low, high = np.full(count + 1, np.iinfo(np.int32).max, np.int32), np.zeros(count + 1, np.int32)
-    for step in (-labels.shape[1], -1, 1, labels.shape[1]):  # enclosed pixels have all four neighbours
-        beside = flat[pixels + step]
-        np.minimum.at(low, hole[beside > 0], beside[beside > 0])
-        np.maximum.at(high, hole[beside > 0], beside[beside > 0])
-    filled: Labels = flat.copy()
-    filled[pixels] = np.where(low == high, high, 0)[hole]
-    return filled.reshape(labels.shape)
 
 
 def select(labels: Labels, settings: SegmentSettings) -> Labels:
@@ -206,20 +170,20 @@ def select(labels: Labels, settings: SegmentSettings) -> Labels:
     -------
     ndarray of int32, shape (Y, X)
     """
-    area = np.bincount(labels.ravel())
-    keep = area >= max(settings.min_area, 1)
+    found = tally(labels)
+    keep = found.area >= max(settings.min_area, 1)
     if settings.max_area:
-        keep &= area <= settings.max_area
+        keep &= found.area <= settings.max_area
     if settings.exclude_border:
         keep[border_labels(labels)] = False
     keep[0] = False
-    found = np.flatnonzero(keep)
-    number = np.zeros(area.size, np.int32)
-    number[found[np.argsort(first_pixels(labels, area.size)[found])]] = np.arange(1, found.size + 1)
-    return number[labels]
+    kept = np.flatnonzero(keep)
+    number = np.zeros(keep.size, np.int32)
+    number[kept[np.argsort(found.first[kept])]] = np.arange(1, kept.size + 1)
+    return looked_up(number, labels)
 
 
-def first_pixels(labels: Labels, size: int) -> npt.NDArray[np.int64]:
+def first_pixels(labels: Labels, size: int) -> Integers:
     """Return the raster index of the first pixel of each label.
 
     Parameters
@@ -233,10 +197,8 @@ def first_pixels(labels: Labels, size: int) -> npt.NDArray[np.int64]:
     ndarray of int64, shape (size,)
         0 for labels that do not occur.
     """
-    pixels = np.flatnonzero(labels)[::-1]
-    first = np.zeros(size, np.int64)
-    first[labels.ravel()[pixels]] = pixels  # of repeated indices NumPy keeps the last, here the first pixel in raster order
-    return first
+    first = tally(labels).first
+    return np.pad(first, (0, size - first.size))
 
 
 def border_labels(labels: Labels) -> npt.NDArray[np.int32]:
@@ -270,5 +232,4 @@ def classes(maps: npt.NDArray[Any], count: int = 3) -> npt.NDArray[np.uint8]:
     ndarray of uint8, shape (Y, X)
         For the bundled model 0 background, 1 foreground, 2 outline.
     """
-    likeliest: npt.NDArray[np.uint8] = maps[:count].argmax(axis=0).astype(np.uint8)
-    return likeliest
+    return filled(maps.shape[1:], np.uint8, lambda rows: maps[:count, rows].argmax(axis=0))

@@ -7,9 +7,9 @@ whatever the blocks, and also where a clump is larger than memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,13 +49,13 @@ class Share:
     window: tuple[int, int, int, int]
 
 
-def join_hills(blocks: Sequence[Hills], lattice: Lattice, settings: SegmentSettings) -> Iterator[Share]:
+def join_hills(blocks: Iterable[Hills], lattice: Lattice, settings: SegmentSettings) -> Iterator[Share]:
     """Join the hills of all blocks of a plane to nuclei.
 
     Parameters
     ----------
-    blocks : sequence of Hills
-        One for each cell of the lattice.
+    blocks : iterable of Hills
+        One for each cell of the lattice; gone through once.
     lattice : Lattice
         The blocks.
     settings : SegmentSettings
@@ -152,15 +152,18 @@ class _Nuclei:
 
 
 def _merged(blocks: Iterable[Hills]) -> Hills:
-    """Put the hills of all blocks together."""
-    blocks = list(blocks)
-    summits, peaks, boxes, pairs, passes = (
-        np.concatenate([getattr(block, name) for block in blocks]) for name in ("summits", "peaks", "boxes", "pairs", "passes")
-    )
+    """Put the hills of all blocks together; of millions, each copy counts: what has been used goes at once."""
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("summits", "peaks", "boxes", "pairs", "passes")}
+    for block in blocks:
+        for name, values in parts.items():
+            values.append(getattr(block, name))
+    pairs, passes = highest_passes(np.concatenate(parts.pop("pairs")), np.concatenate(parts.pop("passes")))
+    summits = np.concatenate(parts.pop("summits"))
     order = np.argsort(summits, kind="stable")
     found, first = np.unique(summits[order], return_index=True)
-    pairs, passes = highest_passes(pairs, passes)
-    return Hills(found, peaks[order][first], _enclosed(boxes[order], first), pairs, passes)
+    peaks = np.concatenate(parts.pop("peaks"))[order[first]]
+    boxes: Any = np.concatenate(parts.pop("boxes"), dtype=np.int32, casting="same_kind")[order]
+    return Hills(found, peaks, _enclosed(boxes, first), pairs, passes)
 
 
 def _enclosed(boxes: Integers, first: Integers) -> Integers:

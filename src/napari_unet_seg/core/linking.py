@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.overlap import find_overlap
+from napari_unet_seg.core.overlap import find_overlap, iter_parts, sizes_in
 
 CONTAINED = 0.5
 """Share of the smaller outline that lies on the larger one of the next plane, at least."""
@@ -43,8 +43,8 @@ def link_planes(volume: npt.NDArray[Any], spacing: float = 0.0) -> npt.NDArray[n
 
     Parameters
     ----------
-    volume : ndarray of int, shape (Z, Y, X)
-        0 is background; numbers differ from plane to plane.
+    volume : array-like of int, shape (Z, Y, X)
+        0 is background; numbers differ from plane to plane. Of an array on the disk, parts of two planes are in memory at a time.
     spacing : float
         Distance of two planes over the size of a pixel; 0 when it is not known.
 
@@ -53,9 +53,7 @@ def link_planes(volume: npt.NDArray[Any], spacing: float = 0.0) -> npt.NDArray[n
     ndarray of int32, shape (largest number + 1,)
         For each number of an outline that of its nucleus, from 1 on in the order of their first planes; 0 where it is dropped.
     """
-    sizes = np.bincount(volume.ravel(), minlength=1)
-    sizes[0] = 0
-    plane = _planes(volume, sizes.size)
+    sizes, plane = _outlines(volume)
     following, before = np.zeros(sizes.size, np.int64), np.zeros(sizes.size, np.int64)  # 0: the last of its chain, and the first
     for gap in range(1 + missed_planes(sizes, spacing)):
         _join(volume, (following, before), gap)
@@ -83,12 +81,15 @@ def missed_planes(sizes: npt.NDArray[Any], spacing: float) -> int:
     return int(np.clip(GAP_DIAMETERS * _diameter(np.median(sizes[sizes > 0])) // spacing, 0, MOST_GAP))
 
 
-def _planes(volume: npt.NDArray[Any], count: int) -> Chains:
-    """Return the plane of each number."""
-    plane = np.full(count, -1, np.int64)
-    for z, labels in enumerate(volume):
-        plane[np.unique(labels)] = z
-    return plane
+def _outlines(volume: npt.NDArray[Any]) -> tuple[Chains, Chains]:
+    """Return the pixels of each number, and its plane."""
+    found = [(box[0], *sizes_in(part)) for box, part in iter_parts(volume)]
+    count = 1 + max((int(numbers.max(initial=0)) for _, numbers, _ in found), default=0)
+    sizes, plane = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+    for z, numbers, pixels in found:
+        sizes[numbers] += pixels
+        plane[numbers] = z
+    return sizes, plane
 
 
 def _join(volume: npt.NDArray[Any], links: tuple[Chains, Chains], gap: int) -> None:

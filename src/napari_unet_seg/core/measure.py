@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.bands import each
 from napari_unet_seg.core.intensities import Columns, intensities, ring_intensities
+from napari_unet_seg.core.region_groups import find_groups
 from napari_unet_seg.core.regions import Regions, axes, centroids, convex_areas, find_regions, perimeters
 from napari_unet_seg.core.rings import find_rings
 from napari_unet_seg.core.score import Knots, calibrated
@@ -143,11 +145,14 @@ def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None
     """
     import pandas as pd
 
-    regions = find_regions(labels)
-    columns = _shapes(regions)
-    if probability is not None:
-        columns["score"] = calibrated(regions.mean(probability[regions.rows, regions.columns]), knots)
-    return pd.DataFrame(columns | {"index": regions.numbers})
+    def _measured(regions: Regions) -> Columns:
+        columns = _shapes(regions)
+        if probability is not None:
+            columns["score"] = calibrated(regions.mean(probability[regions.rows, regions.columns]), knots)
+        return columns | {"index": regions.numbers}
+
+    groups = each(_measured, find_groups(labels))
+    return pd.DataFrame({name: np.concatenate([columns[name] for columns in groups]) for name in groups[0]})
 
 
 def add_physical(table: pd.DataFrame, scale: Sequence[float]) -> pd.DataFrame:

@@ -39,21 +39,63 @@ def merge_region(
     table : pandas.DataFrame
         Rows of the old nuclei that stay, then those of the new ones; columns that only the old table has are NaN in new rows.
     """
-    import pandas as pd
-
     labels, table = old
     inside = AreaOfInterest.of(region).contains(table["centroid_y"], table["centroid_x"])
     gone = np.isin(labels, table["label"][inside]) & (labels > 0)
     first = int(labels.max(initial=0))
-    free = (labels == 0) | gone
-    added = np.where(new[0] > 0, new[0] + first, 0)
-    merged = np.where(gone, 0, labels).astype(np.int32)
-    merged[free] = added[free]
-    rows = new[1].assign(label=new[1]["label"] + first, index=new[1]["label"] + first)
-    cut = np.unique(added[~free & (added > 0)])
+    return _merged((np.where(gone, 0, labels).astype(np.int32), table[~inside]), new, first)
+
+
+def replace_above(old: tuple[npt.NDArray[Any], pd.DataFrame], new: tuple[Labels, pd.DataFrame], first: int) -> tuple[Labels, pd.DataFrame]:
+    """Replace the nuclei that `merge_region` had put in.
+
+    Parameters
+    ----------
+    old : tuple
+        Labels and table, as `merge_region` returned them.
+    new : tuple
+        What is found in the same region otherwise.
+    first : int
+        The largest number of the nuclei that had been there before.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape (..., Y, X)
+        As if the new ones had been put in at first.
+    table : pandas.DataFrame
+        Likewise.
+    """
+    labels, table = old
+    return _merged((np.where(labels > first, 0, labels).astype(np.int32), table[table["label"] <= first]), new, first)
+
+
+def put_over(stay: npt.NDArray[Any], new: Labels, first: int) -> Labels:
+    """Put labels among others, which keep their pixels.
+
+    Parameters
+    ----------
+    stay : ndarray of int, shape (..., Y, X)
+        Numbers above `first` are those of nuclei that are replaced.
+    new : ndarray of int32, shape (..., Y, X)
+    first : int
+        The new nuclei have numbers above it.
+
+    Returns
+    -------
+    ndarray of int32, shape (..., Y, X)
+    """
+    return np.where((stay > 0) & (stay <= first), stay, np.where(new > 0, new + np.int32(first), 0)).astype(np.int32)
+
+
+def _merged(stay: tuple[Labels, pd.DataFrame], new: tuple[Labels, pd.DataFrame], first: int) -> tuple[Labels, pd.DataFrame]:
+    import pandas as pd
+
+    (labels, table), (found, rows) = stay, new
+    merged = put_over(labels, found, first)
+    rows = rows.assign(label=rows["label"] + first, index=rows["label"] + first)
+    cut = np.unique(found[(labels > 0) & (found > 0)]) + first
     rows = _measured_again(merged, rows, cut) if cut.size else rows
-    stay = table[~inside]
-    return merged, pd.concat([part for part in (stay, rows) if len(part)] or [stay], ignore_index=True)
+    return merged, pd.concat([part for part in (table, rows) if len(part)] or [table], ignore_index=True)
 
 
 def _measured_again(merged: Labels, rows: pd.DataFrame, cut: npt.NDArray[np.int32]) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.bands import bands, each
+
 BELL = 0.11
 """Share of the range by which intensities are off a bell at the most when there is nothing but noise."""
 KURTOSIS = 3.3
@@ -99,6 +101,11 @@ def _block_means(gray: Array, block: int) -> npt.NDArray[np.float64]:
         gray = gray[: gray.size // _ROW * _ROW].reshape(-1, _ROW)
     height, width = (size // block for size in gray.shape)
     blocks = gray[: height * block, : width * block].reshape(height, block, width, block)[:: max(1, height * width // _MOST_BLOCKS)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        means: npt.NDArray[np.float64] = blocks.mean(axis=(1, 3), dtype=np.float64)
+    means: npt.NDArray[np.float64] = np.empty((len(blocks), width))
+
+    def _mean(rows: slice) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            blocks[rows].mean(axis=(1, 3), dtype=np.float64, out=means[rows])
+
+    each(_mean, bands((len(blocks), width * block**2)))
     return means

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet_seg.core.bands import bands, each
 from napari_unet_seg.core.noise import is_noise, is_unstained
 from napari_unet_seg.errors import InputError
 
@@ -35,6 +36,8 @@ HALF = 0.5
 PART_BLUR, PART_AREA = 0.5, 20
 """Pixels of Gaussian blur before parts are counted, and px2 of the smallest that counts."""
 _BAND = 2**23
+_COUNTED = 2
+"""Bytes of integers of which each value is counted."""
 STAIN_MIX = (0.6, 0.4)
 """Red and green in a stained section: haematoxylin absorbs both; blue, which separates nuclei least, is left out."""
 
@@ -100,7 +103,7 @@ def estimate_limits(plane: Any, settings: SegmentSettings) -> Limits:
         return Limits(float(settings.low), float(settings.high), polarity)
     ranks = (LOW_PERCENTILE, HIGH_PERCENTILE) if polarity == "bright" else (100 - HIGH_PERCENTILE, 100 - LOW_PERCENTILE)
     gray = to_gray(sample, polarity)
-    low, high = percentiles(gray, ranks)
+    low, high = percentiles(sample if sample.ndim == 2 else gray, ranks)
     if not low < high:
         return _sparse_limits(gray, low, polarity)
     stained = sample.ndim == 3 and polarity == "dark"
@@ -205,10 +208,29 @@ def percentiles(values: Array, ranks: tuple[float, ...]) -> tuple[float, ...]:
     tuple of float
         All 0 when no value is finite.
     """
+    if values.dtype.kind in "bui" and values.dtype.itemsize <= _COUNTED and values.size:
+        return _counted_percentiles(values, ranks)
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return (0.0,) * len(ranks)
     return tuple(float(value) for value in np.percentile(finite, ranks, method="inverted_cdf", overwrite_input=True))
+
+
+def _counted_percentiles(values: Array, ranks: tuple[float, ...]) -> tuple[float, ...]:
+    """Count each value instead of sorting them: the same percentiles, sooner."""
+    low = int(values.min())
+    flat = values.reshape(-1, 1)
+
+    def _count(part: slice) -> npt.NDArray[np.int64]:
+        return np.bincount(flat[part, 0].astype(np.int64) - low)
+
+    counts = each(_count, bands(flat.shape))
+    total = np.zeros(max(count.size for count in counts), np.int64)
+    for count in counts:
+        total[: count.size] += count
+    # The smallest value that no less than this share of all values does not exceed, as NumPy computes its place.
+    places = np.ceil(values.size * (np.array(ranks) / 100) - 1).clip(0)
+    return tuple(float(value + low) for value in np.searchsorted(np.cumsum(total), places, side="right"))
 
 
 def _check(plane: Any) -> None:

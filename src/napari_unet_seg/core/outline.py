@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet_seg.core.edits import LEAST_PART, Mask, at, grown
-from napari_unet_seg.core.instances import fill_holes, split
+from napari_unet_seg.core.holes import fill_holes
+from napari_unet_seg.core.instances import split
 from napari_unet_seg.core.measure import measure_plane
 
 if TYPE_CHECKING:

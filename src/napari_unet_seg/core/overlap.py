@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.assignment import assign
-from napari_unet_seg.core.metrics import shared_pixels
+from napari_unet_seg.core.numbering import compact
+
+PART = 2048
+"""Edge in pixels of what is read at a time of labels that may be larger than memory."""
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+_HALF = 32
+_MASK = 2**_HALF - 1
 
 
 @dataclass(frozen=True)
@@ -79,19 +86,75 @@ def find_overlap(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Overlap:
 
     Parameters
     ----------
-    first, second : ndarray of int, equal shapes
-        0 is background.
+    first, second : array-like of int, equal shapes (..., Y, X)
+        0 is background, and numbers are below 2 ** 31. Arrays on the disk are read in parts.
 
     Returns
     -------
     Overlap
+        In the order of the numbers.
     """
-    shared, first_size, second_size = shared_pixels(first, second)
-    row, column = shared.coords
-    names = (_numbers(first)[row], _numbers(second)[column])
-    return Overlap(*names, shared.data, first_size[row].astype(float), second_size[column].astype(float))
+    alone: list[list[tuple[Numbers, Numbers]]] = [[], []]
+    together: list[tuple[Numbers, Numbers]] = []
+    for box, one in iter_parts(first):
+        other = np.asarray(second[box])
+        for found, part in zip(alone, (one, other), strict=True):
+            found.append(sizes_in(part))
+        both = (one > 0) & (other > 0)
+        together.append(np.unique(one[both].astype(np.int64) << _HALF | other[both].astype(np.int64), return_counts=True))
+    pairs, shared = added_up(together)
+    names, sizes = (pairs >> _HALF, pairs & _MASK), []
+    for name, found in zip(names, alone, strict=True):
+        numbers, count = added_up(found)
+        sizes.append(count[np.searchsorted(numbers, name)].astype(float))
+    return Overlap(*names, shared.astype(float), *sizes)
 
 
-def _numbers(labels: npt.NDArray[Any]) -> Numbers:
-    found = np.unique(labels).astype(np.int64)
-    return found[found > 0]
+def iter_parts(labels: Any) -> Iterator[tuple[tuple[Any, ...], npt.NDArray[Any]]]:
+    """Go through labels part by part of a plane, as far as memory goes.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (..., Y, X)
+        Read when it is sliced.
+
+    Yields
+    ------
+    box : tuple
+        Where the part lies: numbers along the leading axes, and two slices.
+    part : ndarray of int, shape (Y, X)
+        At most `PART` pixels on each side.
+    """
+    *leading, height, width = labels.shape
+    for index in np.ndindex(*leading):
+        for y in range(0, height, PART):
+            for x in range(0, width, PART):
+                box = (*index, slice(y, y + PART), slice(x, x + PART))
+                yield box, np.asarray(labels[box])
+
+
+def sizes_in(part: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
+    """Return the numbers that occur in labels, ascending and without 0, and the pixels of each."""
+    numbers, places = compact(part)
+    return numbers, np.bincount(places.ravel(), minlength=1)[1:]
+
+
+def added_up(parts: Sequence[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
+    """Add up what was counted of the same numbers in several parts.
+
+    Parameters
+    ----------
+    parts : sequence of (ndarray of int64, ndarray of int64)
+        Numbers and counts.
+
+    Returns
+    -------
+    numbers, counts : ndarray of int64
+        Each number once, ascending.
+    """
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    numbers, places = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
+    counts = np.zeros(numbers.size, np.int64)
+    np.add.at(counts, places, np.concatenate([part[1] for part in parts]))
+    return numbers, counts

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
+from napari_unet_seg.core.bands import filled
 from napari_unet_seg.core.device import compute_errors
 from napari_unet_seg.core.instances import classes, instances
+from napari_unet_seg.core.map_parts import MapPart, PlaneMaps, common, put_together, settings_on
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor
-from napari_unet_seg.core.scale import agrees, estimate_diameter, is_too_large
+from napari_unet_seg.core.scale import UNASKED, agrees, is_too_much, is_unfamiliar, size_notice, typical_diameter
 from napari_unet_seg.core.scaled_plane import Part
 from napari_unet_seg.core.score import knots_of
+from napari_unet_seg.core.tally import tally
 from napari_unet_seg.core.tissue import find_tissue
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from napari_unet_seg.core.grid import Grid
     from napari_unet_seg.core.pyramid import Pyramid
     from napari_unet_seg.core.scaled_plane import Maps
-    from napari_unet_seg.core.tiling import Box
     from napari_unet_seg.core.tissue import Tissue
     from napari_unet_seg.settings import SegmentSettings
 
@@ -41,8 +42,6 @@ LEAST_MARGIN, MARGIN_DIAMETERS = 48, 3
 """The first margin around a region, in pixels and in typical diameters, whichever is more."""
 WIDER = 3
 """The next margin over the last."""
-REACH = 5
-"""Pixels over which the smoothing of the decoder sees."""
 
 Labels = npt.NDArray[np.int32]
 
@@ -53,8 +52,8 @@ class PlaneResult:
 
     Parameters
     ----------
-    maps : ndarray of float16, shape (C, Y, X), or None
-        What the labels were decoded from; None unless it is the whole plane at its own size.
+    maps : PlaneMaps
+        What the labels were decoded from.
     labels : ndarray of int32, shape (Y, X)
         On the grid.
     classes : ndarray of uint8, shape (Y, X)
@@ -67,7 +66,7 @@ class PlaneResult:
         To which the plane was rescaled; 0 when it was not.
     """
 
-    maps: Maps | None
+    maps: PlaneMaps
     labels: Labels
     classes: npt.NDArray[np.uint8]
     table: pd.DataFrame
@@ -84,10 +83,16 @@ class _Look:
     labels: Labels
     table: pd.DataFrame
     diameter: float
+    area: AreaOfInterest | None = None
+
+    @property
+    def kept(self) -> MapPart:
+        """The maps, and which nuclei of them count."""
+        return MapPart(self.part.box, self.maps, self.area)
 
 
 def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = False) -> Steps[PlaneResult]:
-    """Segment one plane, at a smaller scale if its nuclei are far larger than the model knows.
+    """Segment one plane, at another scale if its nuclei are of a size that the model does not know.
 
     Parameters
     ----------
@@ -144,10 +149,13 @@ class _Plane:
 
     @property
     def settings(self) -> SegmentSettings:
-        """What the decoder is told: areas in pixels of the grid; what lies at the border of a part need not lie at that of the plane."""
-        settings, pixels = self.predictor.settings, self.step**2
-        low, high = math.ceil(settings.min_area / pixels), math.ceil(settings.max_area / pixels)
-        return replace(settings, min_area=low, max_area=high, exclude_border=settings.exclude_border and not settings.region)
+        """What the decoder is told."""
+        return settings_on(self.step, self.predictor.settings)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(Y, X) in pixels of the grid."""
+        return math.ceil(self.plane.shape[0] / self.step), math.ceil(self.plane.shape[1] / self.step)
 
     def iter_region(self, area: AreaOfInterest, told: bool) -> Steps[list[_Look]]:
         """Look at each group of polygons, and keep the nuclei that lie inside."""
@@ -159,104 +167,57 @@ class _Plane:
         looks: list[_Look] = []
         for group in groups:
             look = yield from self._iter_group(group, margin, told or any(look.diameter for look in looks))
-            looks.append(self._inside(look, group))
+            labels, table = look.kept.inside(look.labels, look.table, self.predictor.settings.exclude_border)
+            looks.append(replace(look, labels=labels, table=table))
         return looks
 
     def _iter_group(self, group: AreaOfInterest, margin: float, told: bool) -> Steps[_Look]:
         """Look at polygons with a margin that is wide enough."""
-        shape = (math.ceil(self.plane.shape[0] / self.step), math.ceil(self.plane.shape[1] / self.step))
         small = group.reduced(self.step)
-        while box := small.box(shape, margin / self.step):
+        while box := small.box(self.extent, margin / self.step):
             look = yield from self.iter_look(Part(box, self.step, group, margin, self.tissue), told)
-            if not _is_cut(look, small, shape, self.predictor.settings.probability):
+            look = replace(look, area=small)
+            if not look.kept.is_cut(self.extent, self.predictor.settings.probability):
                 break
             margin *= WIDER
         return look
 
     def iter_look(self, part: Part, told: bool) -> Steps[_Look]:
-        """Let the network look at a part, and again at a smaller scale if its nuclei are far too large."""
+        """Let the network look at a part, and again at another scale if its nuclei are of a size that it does not know."""
         predictor, diameter = self.predictor, self.predictor.settings.diameter
         maps = yield from predictor.iter_maps(self.plane, self.limits, part=part)
         labels = self._decode(maps)
-        estimate = self.step * estimate_diameter(labels)
-        if diameter == 0 and is_too_large(estimate, predictor.known_diameter):
-            reduced = yield from predictor.iter_maps(self.plane, self.limits, estimate, part)
-            again = self._decode(reduced)
-            if agrees(again, labels):
-                maps, labels, diameter = reduced, again, estimate
-                if not told:
-                    yield Progress(STAGE, 0, 0, notice=reduced_notice(diameter))
+        estimate = self.step * typical_diameter(tally(labels).area[1:])
+        if diameter == 0 and is_unfamiliar(estimate, *predictor.known_sizes):
+            left = is_too_much(estimate, predictor.known_diameter, self._pixels(part))
+            if not left:
+                rescaled = yield from predictor.iter_maps(self.plane, self.limits, estimate, part)
+                again = self._decode(rescaled)
+                if agrees(again, labels):
+                    maps, labels, diameter = rescaled, again, estimate
+            if (left or diameter) and not told:
+                yield Progress(STAGE, 0, 0, notice=UNASKED if left else size_notice(estimate))
         with compute_errors("Measuring the nuclei"):
-            return _Look(part, maps, labels, measure_plane(labels, 1 - maps[0], knots_of(predictor.model.card)), diameter)
+            nucleus = filled(labels.shape, np.float16, lambda rows: 1 - maps[0, rows])
+            return _Look(part, maps, labels, measure_plane(labels, nucleus, knots_of(predictor.model.card)), diameter)
+
+    def _pixels(self, part: Part) -> int:
+        """Return how many pixels of the plane a part has."""
+        sides = zip(part.box, self.plane.shape, strict=True)
+        height, width = (min(side.stop * self.step, size) - side.start * self.step for side, size in sides)
+        return height * width
 
     def _decode(self, maps: Maps) -> Labels:
         with compute_errors("Separating the nuclei"):
             return instances(maps, self.settings)
 
-    def _inside(self, look: _Look, group: AreaOfInterest) -> _Look:
-        """Keep the nuclei whose centroid lies inside, numbered without gaps."""
-        top, left = (side.start for side in look.part.box)
-        keep = group.reduced(self.step).contains(look.table["centroid_y"] + top, look.table["centroid_x"] + left)
-        if self.predictor.settings.exclude_border:
-            keep &= ~look.table["touches_border"].to_numpy()
-        table = look.table[keep].reset_index(drop=True)
-        number = np.zeros(len(look.table) + 1, np.int32)
-        number[table["label"]] = np.arange(1, len(table) + 1)
-        table["label"] = table["index"] = np.arange(1, len(table) + 1)
-        return replace(look, labels=number[look.labels], table=table)
-
-
-def reduced_notice(diameter: float) -> str:
-    """Say that planes are reduced since their nuclei are large; `diameter` is in pixels."""
-    return f"Nuclei of about {diameter:.0f} px across: such planes are reduced to the size the model knows."
-
-
-def _is_cut(look: _Look, area: AreaOfInterest, shape: tuple[int, int], probability: float) -> bool:
-    """Say whether something of the area hangs together with what is not known."""
-    background, box = look.maps[0], look.part.box
-    parts, _ = ndimage.label(background <= np.float16(1 - probability))
-    unknown = background > 1
-    doubt = ndimage.binary_dilation(unknown, iterations=REACH) if unknown.any() else np.zeros(background.shape, bool)
-    for axis, (side, size) in enumerate(zip(box, shape, strict=True)):
-        along = np.moveaxis(doubt, axis, 0)
-        along[: REACH * (side.start > 0)] = True
-        along[along.shape[0] - REACH * (side.stop < size) :] = True
-    doubtful = np.unique(parts[doubt])
-    around = ndimage.find_objects(parts)
-    return any(area.touches(_moved(around[number - 1], box)) for number in doubtful[doubtful > 0])
-
-
-def _moved(inner: Box, outer: Box) -> Box:
-    """Return a box inside another one in pixels of the plane."""
-    y, x = (slice(i.start + o.start, i.stop + o.start) for i, o in zip(inner, outer, strict=True))
-    return y, x
-
 
 def _put_together(looks: list[_Look], work: _Plane, grid: Grid) -> PlaneResult:
     """Place what was seen on the grid."""
-    import pandas as pd
-
-    whole = looks[0] if not work.predictor.settings.region else None
-    diameter = max(look.diameter for look in looks)
-    if whole is not None:
-        maps = whole.maps if grid.is_full else None
-        return PlaneResult(maps, whole.labels, classes(whole.maps, work.classes), whole.table, work.limits, diameter)
-    labels, class_map = np.zeros(grid.shape, np.int32), np.zeros(grid.shape, np.uint8)
-    tables, count = [], 0
+    maps = PlaneMaps(tuple(look.kept for look in looks), grid, work.extent)
+    labels, table = put_together([(look.part.box, look.labels, look.table) for look in looks], grid)
+    class_map = np.zeros(grid.shape, np.uint8)
     for look in looks:
-        there, here = _common(grid, look.part)
-        found = look.labels[here]
-        labels[there] = np.where(found, found + count, labels[there])
+        there, here = common(grid, look.part.box)
         class_map[there] = classes(look.maps, work.classes)[here]
-        top, left = (part.start - start.start for part, start in zip(look.part.box, grid.box, strict=True))
-        table = look.table.assign(centroid_y=look.table["centroid_y"] + top, centroid_x=look.table["centroid_x"] + left)
-        tables.append(table.assign(label=table["label"] + count, index=table["index"] + count))
-        count += len(table)
-    filled = [table for table in tables if len(table)] or tables[:1]
-    return PlaneResult(None, labels, class_map, pd.concat(filled, ignore_index=True), work.limits, diameter)
-
-
-def _common(grid: Grid, part: Part) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return what a part and the grid have in common, in pixels of the grid and of the part."""
-    sides = [(max(p.start, g.start), min(p.stop, g.stop), g.start, p.start) for p, g in zip(part.box, grid.box, strict=True)]
-    return tuple(slice(a - g, b - g) for a, b, g, _ in sides), tuple(slice(a - p, b - p) for a, b, _, p in sides)
+    return PlaneResult(maps, labels, class_map, table, work.limits, max(look.diameter for look in looks))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,22 +14,29 @@ import torch
 
 from napari_unet_seg.core.axes import as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
+from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors, exact_float32, fetched
+from napari_unet_seg.core.flight import in_flight
 from napari_unet_seg.core.normalize import Limits, estimate_limits
+from napari_unet_seg.core.placement import placed
 from napari_unet_seg.core.pyramid import Level, Pyramid
 from napari_unet_seg.core.scaled_plane import Maps, Part, ScaledPlane
-from napari_unet_seg.core.tiling import aligned, padded_shape, plan_tiles, read_window
-from napari_unet_seg.core.unet import UNet, activate, receptive_radius
+from napari_unet_seg.core.tiling import Tile, aligned, padded_shape, plan_tiles, read_window
+from napari_unet_seg.core.unet import activate, receptive_radius
+from napari_unet_seg.core.unet_bands import predict_in_bands
 from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from napari_unet_seg.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
     from napari_unet_seg.settings import SegmentSettings
 
-AUTOMATIC_TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
-"""Cores this long spend less than a third on halos and fit a small machine."""
+AUTOMATIC_TILE = {"cpu": 2048, "mps": 1024, "cuda": 2048}
+"""Cores this long spend less than a third on halos, those of 2048 a quarter, and fit a small machine: on the CPU, half a gigabyte."""
+USUAL_WIDTH = 32
+"""Networks wider than this take as much more memory, and get smaller tiles."""
 SMALLEST_TILE = 128
 """Below this, halos cost more than ten times the core: memory is then not to be had."""
+AHEAD = 1
+"""Tiles that a GPU computes while the maps of the one before are fetched and put into place."""
 MOST_PIXELS = 1_000_000_000
 """A plane is not enlarged beyond this: a diameter of a tenth of a pixel is a slip."""
 
@@ -85,7 +95,7 @@ class Predictor:
         """Choose the device and put a folded copy of the network there."""
         self.model = model
         self.settings = settings or model.defaults
-        self.device = choose_device(device)
+        self.asked, self.device = device, choose_device(device)
         self.dtype: torch.dtype = torch.float32
         self._place()
 
@@ -102,9 +112,20 @@ class Predictor:
         return receptive_radius(self.model.settings)
 
     @property
+    def tile(self) -> int:
+        """Edge of a tile in pixels, as set, or for this device and network."""
+        wide = self.model.settings.width > USUAL_WIDTH
+        return self.settings.tile or AUTOMATIC_TILE[self.device.name] // (2 if wide else 1)
+
+    @property
     def known_diameter(self) -> float:
         """Diameter in pixels of the nuclei that the model was trained on; 0 if its card does not say."""
         return float(self.model.card.get("diameter", 0))
+
+    @property
+    def known_sizes(self) -> tuple[float, float]:
+        """The smallest and the largest such diameter; a model taught further may know two."""
+        return float(self.model.card.get("smallest_diameter", self.known_diameter)), self.known_diameter
 
     def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0, part: Part | None = None) -> Steps[Maps]:
         """Predict the maps of a plane, or of a part of it, tile by tile.
@@ -133,7 +154,7 @@ class Predictor:
         ndarray of float16, shape (C, Y, X)
             At the plane's resolution, or that of the part.
         """
-        tile = self.settings.tile or AUTOMATIC_TILE[self.device.name]
+        tile = self.tile
         pyramid = plane if isinstance(plane, Pyramid) else Pyramid((Level(plane),))
         part = part or Part((slice(0, pyramid.shape[0]), slice(0, pyramid.shape[1])))
         scaled = ScaledPlane(pyramid, limits, self._factor(diameter) if diameter else self.factor)
@@ -157,7 +178,7 @@ class Predictor:
             return smaller, f"Memory ran out on {title}: going on with tiles of {smaller} px instead of {tile}."
         self.device = choose_device("cpu")
         self._place()
-        return AUTOMATIC_TILE["cpu"], f"Memory ran out on {title} even with small tiles: going on with the CPU."
+        return self.tile, f"Memory ran out on {title} even with small tiles: going on with the CPU."
 
     def _after_overflow(self) -> str:
         """Go on in float32, which holds what float16 cannot: the notice."""
@@ -167,9 +188,8 @@ class Predictor:
 
     def _place(self) -> None:
         self.dtype = choose_dtype(self.device.name, self.settings.precision)
-        network: UNet = copy.deepcopy(self.model.network).eval().fold()
         with compute_errors("Loading the model"):
-            self.network = network.to(self.device.name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
+            self.network = placed(self.model.network, self.device.name)
 
     def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
         """Run the network at its own scale, and bring the maps back."""
@@ -181,7 +201,7 @@ class Predictor:
             raise SettingsError(
                 f"With this diameter the plane would be enlarged to {size} pixels; give a larger diameter, or a part of the image."
             )
-        maps = np.empty((len(self.model.settings.maps), *size), np.float16)
+        maps: Maps = np.empty((len(self.model.settings.maps), *size), np.float16)
         tiles = []
         for step in plan_tiles(padded, tile, self.halo, multiple, box):
             blank = part.blank(plane.full(step.core))
@@ -190,11 +210,15 @@ class Predictor:
             else:
                 maps[:, *step.inside(box)] = 0
                 maps[0, *step.inside(box)] = blank
-        for done, step in enumerate(tiles, start=1):
+
+        def _read(step: Tile) -> Pixels:
             with compute_errors("Reading the image"):
-                window = read_window(plane.read, step.window, plane.shape)
-            maps[:, *step.inside(box)] = self.run(window)[:, *step.inner]
-            yield Progress(STAGE, done, len(tiles))
+                return read_window(plane.read, step.window, plane.shape)
+
+        with closing(in_flight(tiles, _read, self.begin, AHEAD if self.device.name == "cuda" else 0)) as answers:
+            for done, (step, answer) in enumerate(answers, start=1):
+                maps[:, *step.inside(box)] = answer[:, *step.inner]
+                yield Progress(STAGE, done, len(tiles))
         with compute_errors("Rescaling the maps"):
             return plane.bring_back(maps, box, part)
 
@@ -221,15 +245,35 @@ class Predictor:
         ndarray of float16, shape (C, Y, X)
             Maps from 0 to 1.
         """
-        with compute_errors(STAGE), torch.inference_mode(), _exact_float32(), torch.autocast(self.device.name, self.dtype, self._autocast):
-            image = torch.from_numpy(window)[None, None].to(self.device.name).contiguous(memory_format=torch.channels_last)
-            maps = activate(self.network(image), self.model.settings)[0]  # (C, Y, X)
-            array: npt.NDArray[np.float16] = maps.half().cpu().numpy()
-        if not np.isfinite(array).all():
-            if self.dtype == torch.float32:
-                raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
-            raise _OverflowError
-        return array
+        return self._start(window)()
+
+    def begin(self, window: Pixels) -> Callable[[], Maps]:
+        """Begin to `run` on a window; what is returned waits for the maps. A GPU computes meanwhile; other devices begin only then."""
+        return self._start(window) if self.device.name == "cuda" else partial(self.run, window)
+
+    def _start(self, window: Pixels) -> Callable[[], Maps]:
+        with compute_errors(STAGE), torch.inference_mode(), exact_float32(), torch.autocast(self.device.name, self.dtype, self._autocast):
+            image = torch.from_numpy(window)[None, None]
+            if self.device.name == "cuda":
+                image = image.pin_memory().to("cuda", non_blocking=True)
+            image = image.to(self.device.name).contiguous(memory_format=torch.channels_last)
+            if self.device.name == "cpu":
+                maps = predict_in_bands(self.network, image)
+            else:
+                maps = activate(self.network(image), self.model.settings)[0].half()  # (C, Y, X)
+            wait = fetched(maps)
+
+        def _finish() -> Maps:
+            with compute_errors(STAGE):
+                array = wait().numpy()
+            # In bands, what is no number fills whole rows.
+            if not np.isfinite(array[:, :, :1] if self.device.name == "cpu" else array).all():
+                if self.dtype == torch.float32:
+                    raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
+                raise _OverflowError
+            return array
+
+        return _finish
 
     def run_safely(self, window: Pixels) -> npt.NDArray[np.float16]:
         """Run as `run`; when the numbers overflow, this window and all later ones are computed in float32."""
@@ -246,8 +290,3 @@ class Predictor:
 
 class _OverflowError(Exception):
     """The network's numbers left the range of a format of 16 bits; never leaves this module."""
-
-
-def _exact_float32() -> Any:
-    """Keep TF32 out of cuDNN: with it, "float32" would give other labels on a GPU than on the CPU."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

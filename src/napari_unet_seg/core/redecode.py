@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.assembly import Assembly
-from napari_unet_seg.core.instances import instances
+from napari_unet_seg.core.map_parts import PlaneDecoding
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.stack import assemble, plane_settings
 from napari_unet_seg.errors import InputError
@@ -19,6 +19,7 @@ from napari_unet_seg.progress import Progress, Steps
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_unet_seg.core.map_parts import PlaneMaps
     from napari_unet_seg.core.score import Knots
     from napari_unet_seg.settings import SegmentSettings
 
@@ -38,16 +39,16 @@ class MapStack:
     shape : tuple of int
         Of the labels, (..., Y, X).
     plane : callable
-        Returns the maps of the plane at an index along the leading axes, float16 (C, Y, X); None when they are not there any more.
+        Returns the maps of the plane at an index along the leading axes; None when they are not there any more.
     decoded : mapping
-        Labels of planes that are decoded already with the same settings, by index.
+        Labels of planes that are decoded already with the same settings, by index; of a region they are decoded again.
     knots : tuple of (float, float)
         Curve of the model from mean probabilities to scores, see `napari_unet_seg.core.score.knots_of`.
     """
 
     axes: str
     shape: tuple[int, ...]
-    plane: Callable[[Index], npt.NDArray[np.float16] | None]
+    plane: Callable[[Index], PlaneMaps | None]
     decoded: Mapping[Index, npt.NDArray[np.int32]] = field(default_factory=dict)
     knots: Knots = ()
 
@@ -85,7 +86,10 @@ def iter_redecode(stack: MapStack, settings: SegmentSettings) -> Steps[tuple[npt
         maps = stack.plane(index)
         if maps is None:
             raise InputError("The maps behind this result were let go to save memory; segment the image again.")
-        labels = stack.decoded[index] if index in stack.decoded else instances(maps, flat)
-        found.add(index, labels, measure_plane(labels, 1 - maps[0], stack.knots))
+        known = stack.decoded.get(index)
+        if known is None or maps.whole is None:
+            found.add(index, *PlaneDecoding(maps).measured(flat, stack.knots))
+        else:
+            found.add(index, known, measure_plane(known, 1 - maps.whole[0], stack.knots))
         yield Progress(STAGE, number, len(indices))
     return assemble(found.labels, found.table(), stack.axes, settings)

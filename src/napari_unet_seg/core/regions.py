@@ -128,9 +128,10 @@ def perimeters(regions: Regions) -> Floats:
     ----------
     Benkrid, Crookes and Benkrid (2000), "Design and FPGA implementation of a perimeter estimator"; `skimage.measure.perimeter`.
     """
+    top, bottom = regions.rows.min(initial=regions.shape[0]), regions.rows.max(initial=-1)
     width = regions.shape[1] + 2  # a frame of background: each pixel has eight neighbours
-    places = np.full((regions.shape[0] + 2) * width, -1, np.int32)
-    pixels = (regions.rows + 1) * width + regions.columns + 1
+    places = np.full(max(bottom - top + 3, 0) * width, -1, np.int32)
+    pixels = (regions.rows - top + 1) * width + regions.columns + 1
     places[pixels] = regions.places
     sides, corners = (-width, -1, 1, width), (-width - 1, -width + 1, width - 1, width + 1)
     inner = np.logical_and.reduce([places[pixels + side] == regions.places for side in sides])

@@ -126,7 +126,7 @@ class Run:
         crossed = None
         if not self.ended:
             settings = replace(self.settings, steps=self.state.step, batch=self.trainer.batch, blend=self.share)
-            crossed = yield from iter_cross_validate(self.samples, self.trainer.start, settings)
+            crossed = yield from iter_cross_validate(self.samples, self.trainer.start, settings, self.trainer.threads)
         after = crossed or self._measure_best(windows)
         return Outcome("cross-validation" if crossed else "training", self.parts.sentence, self._measure_base(windows), after)
 
@@ -155,7 +155,7 @@ class Run:
         return network
 
     def _resumed(self, state: RunState) -> RunState:
-        state.batch = self.trainer.batch
+        state.batch, state.threads = self.trainer.batch, self.trainer.threads
         if self.folder is None:
             return state
         open_folder(self.folder)
@@ -166,6 +166,7 @@ class Run:
         kept.check(state, self.folder)
         self.trainer.load(tensors, kept.step)
         self.trainer.batch = kept.batch
+        self.trainer.threads = kept.threads = kept.threads or self.trainer.threads
         kept.settings = self.settings
         return kept
 

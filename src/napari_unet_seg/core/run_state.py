@@ -58,6 +58,8 @@ class RunState:
         Time spent on them.
     batch : int
         Patches a step, which memory may have made fewer.
+    threads : int
+        With which the CPU computes; 0 before a training has begun.
     best_step : int
         Step of the best weights; 0 before the first look.
     quality : tuple of float
@@ -74,6 +76,7 @@ class RunState:
     step: int = 0
     seconds: float = 0.0
     batch: int = 0
+    threads: int = 0
     best_step: int = 0
     quality: tuple[float, float] = (-math.inf, -math.inf)
     history: list[Row] = field(default_factory=list)
@@ -130,7 +133,7 @@ class RunState:
         columns = sorted({name for row in self.history for name in row})
         table = torch.tensor([[row.get(name, math.nan) for name in columns] for row in self.history], dtype=torch.float64)
         every = {**tensors, "history": table, **{f"best.{name}": tensor for name, tensor in self.best.items()}}
-        described = {name: getattr(self, name) for name in ("data", "start", "step", "seconds", "batch", "best_step")}
+        described = {name: getattr(self, name) for name in ("data", "start", "step", "seconds", "batch", "threads", "best_step")}
         described |= {"format_version": _FORMAT, "columns": columns, "settings": self.settings.to_dict()}
         described["quality"] = self.quality if self.best else None
         _write(folder / STATE, {name: tensor.detach().cpu().contiguous() for name, tensor in every.items()}, described)

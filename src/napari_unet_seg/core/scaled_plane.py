@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.bands import filled
 from napari_unet_seg.core.normalize import Limits, normalize
 from napari_unet_seg.core.resample import needed, resample, resampled_shape, simple_ratio
 
@@ -100,7 +101,8 @@ class ScaledPlane:
     def read(self, box: Box) -> Pixels:
         """Return the pixels of a box: float32, shape (Y, X)."""
         if self._inner == 1:
-            return normalize(np.asarray(self._level.pixels[box]), self._limits)
+            whole: Pixels = self._normalized(box)[0]
+            return whole
         scaled: Pixels = resample(self._normalized, self._level.shape, self._inner, box)[0]
         return scaled
 
@@ -143,4 +145,5 @@ class ScaledPlane:
         return 1 / (self.ratio * part.step)
 
     def _normalized(self, box: Box) -> Pixels:
-        return normalize(np.asarray(self._level.pixels[box]), self._limits)[None]
+        pixels = np.asarray(self._level.pixels[box])
+        return filled(pixels.shape[:2], np.float32, lambda rows: normalize(pixels[rows], self._limits))[None]

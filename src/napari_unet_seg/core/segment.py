@@ -25,13 +25,13 @@ from napari_unet_seg.core.stack import assemble, check_stack, plane_settings
 from napari_unet_seg.progress import Progress, Steps, drain, relay
 
 if TYPE_CHECKING:
+    from napari_unet_seg.core.map_parts import PlaneMaps
     from napari_unet_seg.core.normalize import Limits
-    from napari_unet_seg.core.scaled_plane import Maps
     from napari_unet_seg.settings import SegmentSettings
 
 __all__ = ["Segmentation", "iter_segment", "iter_work", "predict", "prepare", "segment"]
 
-Keep = Callable[[tuple[int, ...], "Maps"], None]
+Keep = Callable[[tuple[int, ...], "PlaneMaps"], None]
 
 
 def segment(
@@ -165,8 +165,8 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     work : Work
         From `prepare`.
     keep : callable, optional
-        Called with the index of each plane (along the leading axes of the labels) and the maps it was decoded from, float16 (C, Y, X), of
-        which nothing else is kept: a stack would need eight bytes a pixel.
+        Called with the index of each plane (along the leading axes of the labels) and the maps it was decoded from, of which nothing else
+        is kept: a stack would need eight bytes a pixel.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
         plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count))
         found.add(index, plane.labels, plane.table)
         class_map[index] = plane.classes
-        if keep is not None and plane.maps is not None:
+        if keep is not None:
             keep(index, plane.maps)
         limits.append(plane.limits)
         diameters.append(plane.diameter)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CLASSES_KEY = "classes"
 """In the provenance of a class map: the names of the classes 0, 1, ...; not there when labels are nuclei."""
+CUT_KEY = "reaches_out"
+"""In the provenance of a region: with the probability that a slider chose, nuclei hang together with others out of reach of its maps."""
 
 
 @dataclass(frozen=True)

@@ -83,19 +83,48 @@ def assemble(labels: Labels, table: pd.DataFrame, axes: str, settings: SegmentSe
         One row for each: linked as of `napari_unet_seg.core.volumes.volume_table`; followed with ``track``, from 1 on, and ``parent``, the
         track of the mother or 0.
     """
-    axis = stack_axis(axes) if settings.stack == "linked" else ""
-    if axis:
-        labels, table = _linked(labels, table, axes, settings)
-    if settings.track != "none" and TIME in axes:
-        table = _followed(labels, table, (axes, axis), settings)
+    if is_linked(axes, settings):
+        nuclei, table = link_outlines(labels, table, axes, settings)
+        labels = nuclei[labels]
+    if is_followed(axes, settings):
+        table = add_tracks(labels, table, axes, settings)
     return labels, table
 
 
-def _linked(labels: Labels, table: pd.DataFrame, axes: str, settings: SegmentSettings) -> tuple[Labels, pd.DataFrame]:
+def is_linked(axes: str, settings: SegmentSettings) -> bool:
+    """Say whether the outlines of planes become nuclei in 3D."""
+    return settings.stack == "linked" and bool(stack_axis(axes))
+
+
+def is_followed(axes: str, settings: SegmentSettings) -> bool:
+    """Say whether nuclei are followed through time."""
+    return settings.track != "none" and TIME in axes
+
+
+def link_outlines(labels: Any, table: pd.DataFrame, axes: str, settings: SegmentSettings) -> tuple[Labels, pd.DataFrame]:
+    """Link the outlines of planes.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (..., Y, X)
+        One number an outline, unique over all planes; read part by part, so that it may be on the disk.
+    table : pandas.DataFrame
+        One row an outline: ``label``, ``plane_...``, ``area``, ``centroid_y``, ``centroid_x``, ``touches_border`` and ``score`` are used.
+    axes : str
+        One letter a dimension of the labels; one is that of the slices.
+    settings : SegmentSettings
+
+    Returns
+    -------
+    nuclei : ndarray of int32, shape (largest outline + 1,)
+        For each outline the number of its nucleus; 0 where it is dropped, and for 0.
+    table : pandas.DataFrame
+        One row a nucleus, see `napari_unet_seg.core.volumes.volume_table`.
+    """
     axis = stack_axis(axes)
     others = [place for place, letter in enumerate(axes[:-2]) if letter != axis]
     volumes = labels.transpose([*others, axes.index(axis), labels.ndim - 2, labels.ndim - 1])
-    nuclei, count = np.zeros(int(labels.max(initial=0)) + 1, np.int32), 0
+    nuclei, count = np.zeros(_largest(table) + 1, np.int32), 0
     for index in np.ndindex(volumes.shape[:-3]):
         found = link_planes(volumes[index], settings.spacing)
         nuclei[: found.size][found > 0] = found[found > 0] + count
@@ -106,16 +135,32 @@ def _linked(labels: Labels, table: pd.DataFrame, axes: str, settings: SegmentSet
     kept = np.zeros(count + 1, np.int32)
     kept[linked["label"].to_numpy()] = np.arange(1, len(linked) + 1)
     linked["label"] = linked["index"] = np.arange(1, len(linked) + 1)
-    return kept[nuclei][labels], linked
+    return kept[nuclei], linked
 
 
-def _followed(labels: Labels, table: pd.DataFrame, named: tuple[str, str], settings: SegmentSettings) -> pd.DataFrame:
-    """Add the columns of the tracks: of each volume, or of each plane where they are not linked."""
-    axes, deep = named
+def add_tracks(labels: Any, table: pd.DataFrame, axes: str, settings: SegmentSettings) -> pd.DataFrame:
+    """Follow nuclei through time: volumes, or those of each plane by themselves where planes are not linked.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (..., Y, X)
+        One number a nucleus at each time; read part by part.
+    table : pandas.DataFrame
+        One row for each, with ``label``, ``plane_...``, sizes and centres.
+    axes : str
+        One letter a dimension of the labels, one of them T.
+    settings : SegmentSettings
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``track`` and ``parent`` more.
+    """
+    deep = stack_axis(axes) if settings.stack == "linked" else ""
     inner = [axes.index(letter) for letter in (TIME, *deep, "Y", "X")]
     others = [place for place in range(labels.ndim) if place not in inner]
     movies = labels.transpose([*others, *inner])
-    track, parent = (np.zeros(int(labels.max(initial=0)) + 1, np.int64) for _ in range(2))
+    track, parent = (np.zeros(_largest(table) + 1, np.int64) for _ in range(2))
     count = 0
     for index in np.ndindex(movies.shape[: len(others)]):
         rows = table
@@ -142,6 +187,11 @@ def _tracks(movie: npt.NDArray[Any], rows: pd.DataFrame, settings: SegmentSettin
     columns = {"label": rows["label"], "time": rows[_place(TIME)], "y": rows["centroid_y"], "x": rows["centroid_x"]}
     z = rows["centroid_z"] * depth if is_in_3d(rows) else 0.0 * sizes
     return follow_far(pd.DataFrame({**columns, "z": z, "diameter": 2 * np.sqrt(sizes / np.pi)}).reset_index(drop=True))
+
+
+def _largest(table: pd.DataFrame) -> int:
+    """Return the largest number of labels that all have a row."""
+    return int(table["label"].max()) if len(table) else 0
 
 
 def _place(letter: str) -> str:

@@ -108,7 +108,8 @@ def read_window(read: Callable[[Box], npt.NDArray[Any]], window: Box, shape: tup
     """
     y, x = (slice(side.start, min(side.stop, size)) for side, size in zip(window, shape, strict=True))
     missing = [(0, side.stop - inside.stop) for side, inside in zip(window, (y, x), strict=True)]
-    return np.pad(read((y, x)), missing, mode="symmetric")
+    pixels = read((y, x))
+    return np.pad(pixels, missing, mode="symmetric") if any(more for _, more in missing) else pixels
 
 
 def aligned(box: Box, multiple: int, shape: tuple[int, int]) -> Box:

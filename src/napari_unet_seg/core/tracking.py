@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from napari_unet_seg.core.overlap import Overlap, find_overlap
+from napari_unet_seg.core.numbering import compact
+from napari_unet_seg.core.overlap import Overlap, added_up, find_overlap, iter_parts, sizes_in
 
 LEAST_IOU = 0.1
 """Of a nucleus with itself at the next time."""
@@ -113,8 +114,8 @@ def follow(movie: Sequence[npt.NDArray[Any]], spacing: float = 0.0) -> Tracks:
 
     Parameters
     ----------
-    movie : sequence of ndarray of int, each of shape (Y, X) or (Z, Y, X)
-        Labels at each time, 0 is background; numbers differ from time to time.
+    movie : sequence of array-like of int, each of shape (Y, X) or (Z, Y, X)
+        Labels at each time, 0 is background; numbers differ from time to time. Arrays on the disk are read in parts.
     spacing : float
         Distance of two planes over the size of a pixel; 0 when it is not known.
 
@@ -143,8 +144,7 @@ def numbers_at(movie: Sequence[npt.NDArray[Any]]) -> list[Numbers]:
     movie : sequence of ndarray of int
         As of `follow`.
     """
-    found = [np.unique(labels).astype(np.int64) for labels in movie]
-    return [numbers[numbers > 0] for numbers in found]
+    return [added_up([sizes_in(part) for _, part in iter_parts(labels)])[0] for labels in movie]
 
 
 def _join(links: Links, pairs: Overlap, across: Overlap | None = None) -> None:
@@ -170,16 +170,24 @@ class _Shapes:
         """Measure them."""
         self.size, self.centre = np.zeros(count), np.zeros((count, 3))
         for labels in movie:
-            places = np.nonzero(labels)
-            numbers = labels[places]
-            self.size += np.bincount(numbers, minlength=count)
-            for axis, (place, step) in enumerate(zip(reversed(places), (1.0, 1.0, depth), strict=False)):
-                self.centre[:, axis] += np.bincount(numbers, place * step, minlength=count)
+            for (*plane, rows, columns), part in iter_parts(labels):
+                self._add(part, (columns.start, rows.start, sum(plane) * depth))
         self.centre /= np.maximum(self.size, 1)[:, None]
         sizes = self.size[self.size > 0]
         flat = len(movie) > 0 and movie[0].ndim == FLAT
         typical = float(np.median(sizes)) if sizes.size else 0.0
         self.diameter = 2 * (typical / np.pi) ** 0.5 if flat else (typical * depth * 6 / np.pi) ** (1 / 3)
+
+    def _add(self, part: npt.NDArray[Any], corner: tuple[float, float, float]) -> None:
+        """Add up pixels and their coordinates (x, y, z) in a part of a plane that lies at a corner."""
+        numbers, places = compact(part)
+        rows, columns = np.nonzero(places)
+        which = places[rows, columns] - 1
+        pixels = np.bincount(which, minlength=numbers.size)
+        self.size[numbers] += pixels
+        for axis, (start, place) in enumerate(zip(corner, (columns, rows), strict=False)):
+            self.centre[numbers, axis] += np.bincount(which, place, minlength=numbers.size) + start * pixels
+        self.centre[numbers, 2] += corner[2] * pixels
 
 
 def _divide(links: Links, times: tuple[Numbers, Numbers], shapes: _Shapes) -> None:

@@ -5,9 +5,10 @@ the weights is measured there, and the best is what is returned. Fewer than 20 n
 looked for by three short trainings without them (`napari_unet_seg.core.cross_validation`).
 
 In a run folder the state is kept every 100 steps and at the end (`napari_unet_seg.core.run_state`). A training of the same data, base and
-settings that finds a state there goes on with it: on the CPU, to exactly the weights of one without a break. The number of steps may then
-be another one as long as the learning rate of the steps so far is the same with it, as it is on the plateau that `TrainSettings.decay`
-leaves; the result is that of a training which had that number from the start.
+settings that finds a state there goes on with it: on the CPU, to exactly the weights of one without a break, and with as many threads as it
+began with (`napari_unet_seg.core.threads`). The number of steps may then be another one as long as the learning rate of the steps so far is
+the same with it, as it is on the plateau that `TrainSettings.decay` leaves; the result is that of a training which had that number from the
+start.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet_seg.core.annotations import Annotation, summary
+from napari_unet_seg.core.annotations import Annotation, Summary, summary
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.class_samples import common_polarity, prepare_classes
+from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.classes import class_summary
 from napari_unet_seg.core.data import Sample, annotated, prepare
 from napari_unet_seg.core.device import compute_errors
@@ -31,6 +32,7 @@ from napari_unet_seg.core.run import Run
 from napari_unet_seg.core.run_state import RunState, hash_data
 from napari_unet_seg.core.scale import estimate_diameter
 from napari_unet_seg.core.start import Base, knows_what_is_taught, start_from
+from napari_unet_seg.core.threads import threads_restored
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, drain
 from napari_unet_seg.settings import NetworkSettings, TrainSettings
@@ -92,13 +94,18 @@ def iter_train(
     annotations = _annotations(images, labels, known)
     origin = None if base is None or isinstance(base, NetworkSettings) else load_model(base)
     settings, start = _begin(base, settings or TrainSettings(), images, annotations)
-    found = class_summary(annotations, settings.classes) if settings.classes else summary(annotations)
     samples = yield from _iter_prepare(images, annotations, settings.classes, start.defaults.polarity)
     state, folder = RunState(settings, hash_data(images, annotations), start.sha256), None if run is None else Path(run)
-    work = Run(samples, start, state, folder, measured=knows_what_is_taught(base, settings.classes))
-    yield from work.iter_steps()
-    report = make_report(found, (yield from work.iter_outcome()), work.state, work.ended)
+    with threads_restored():  # a training that goes on has the number of threads that it began with
+        work = Run(samples, start, state, folder, measured=knows_what_is_taught(base, settings.classes))
+        yield from work.iter_steps()
+        report = make_report(_found(annotations, settings), (yield from work.iter_outcome()), work.state, work.ended)
     return _model(work, _facts(annotations, origin, settings) | {"report": report})
+
+
+def _found(annotations: Sequence[Annotation], settings: TrainSettings) -> Summary:
+    """Say what there is to learn from."""
+    return class_summary(annotations, settings.classes) if settings.classes else summary(annotations)
 
 
 def _begin(base: Base, settings: TrainSettings, images: Sequence[Any], annotations: Sequence[Annotation]) -> tuple[TrainSettings, Model]:
@@ -107,7 +114,7 @@ def _begin(base: Base, settings: TrainSettings, images: Sequence[Any], annotatio
     settings = settings.for_base(not from_nothing, new_head=not knows_what_is_taught(base, settings.classes))
     start = start_from(base, settings.seed, settings.classes)
     if settings.classes and start.defaults.polarity == "auto":
-        start = replace(start, defaults=replace(start.defaults, polarity=common_polarity(images, annotations)))
+        start = replace(start, defaults=replace(start.defaults, polarity=class_polarity(images, annotations)))
     return settings, start
 
 
@@ -142,8 +149,9 @@ def _facts(annotations: Sequence[Annotation], base: Model | None, settings: Trai
     facts = {"images": len(annotations), "diameter": diameter}
     if base is None:
         return facts
-    # It still knows nuclei of its base's size: a smaller diameter would let images of these be reduced to the size of those painted.
-    return facts | {"diameter": max(diameter, float(base.card.get("diameter", 0))), **origin}
+    # It still knows nuclei of its base's size: images of these are not to be rescaled to the size of those painted.
+    sizes = [size for size in (diameter, *(float(base.card.get(name, 0)) for name in ("diameter", "smallest_diameter"))) if size]
+    return facts | {"diameter": max(sizes, default=0.0), "smallest_diameter": min(sizes, default=0.0), **origin}
 
 
 def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:

@@ -18,6 +18,7 @@ from napari_unet_seg.core.losses import loss_terms
 from napari_unet_seg.core.optimizer import AdamW
 from napari_unet_seg.core.sampler import PatchSampler
 from napari_unet_seg.core.supervision import Supervision
+from napari_unet_seg.core.threads import compute_with, usual_threads
 from napari_unet_seg.core.unet import UNet, activate
 from napari_unet_seg.errors import OutOfMemoryError
 
@@ -37,11 +38,14 @@ class Trainer:
         What teaches.
     settings : TrainSettings
         With everything automatic decided (`TrainSettings.for_base`).
+    threads : int
+        With which the CPU computes; 0 takes as many as torch does. Weights depend on their number.
     """
 
-    def __init__(self, start: Model, samples: Sequence[Sample], settings: TrainSettings) -> None:
+    def __init__(self, start: Model, samples: Sequence[Sample], settings: TrainSettings, threads: int = 0) -> None:
         """Copy the network to the device."""
         self.settings = settings
+        self.threads = threads or usual_threads()
         self.start = start
         self.batch = settings.batch
         self.device = choose_device(settings.device).name
@@ -80,6 +84,7 @@ class Trainer:
             If torch fails for another reason.
         """
         notice = ""
+        compute_with(self.threads)
         while True:
             try:
                 with compute_errors("Training"):
@@ -108,6 +113,7 @@ class Trainer:
             None when the network tells nuclei from ground, but predicts no distance, by which they could be told apart.
         """
         network = self.average if network is None else network
+        compute_with(self.threads)
         with compute_errors("Validating"), torch.inference_mode():
             batch = whole_patch(window, self.settings).to(self.device)
             logits = self._logits(network, batch)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_unet_seg.core.rectified import rectified
+
 if TYPE_CHECKING:
     from napari_unet_seg.settings import NetworkSettings
 
@@ -42,6 +44,10 @@ class Convolution(nn.Module):
         normed: Tensor = self.norm(self.conv(x))
         return normed
 
+    def rectified(self, x: Tensor) -> Tensor:
+        """Return features, rectified."""
+        return rectified(self.conv, x) if isinstance(self.norm, nn.Identity) else torch.relu_(self(x))
+
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same result with one pass over the pixels less."""
         if not isinstance(self.norm, nn.Identity):
@@ -58,7 +64,8 @@ class Block(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
         """Return features of the same extent."""
-        return torch.relu_(self[1](torch.relu_(self[0](x))))
+        first, second = cast("Iterable[Convolution]", self)
+        return second.rectified(first.rectified(x))
 
 
 class ResidualBlock(Block):
@@ -71,7 +78,8 @@ class ResidualBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
         """Return features of the same extent."""
-        return torch.relu_(self[1](torch.relu_(self[0](x))) + self[2](x))
+        first, second, shortcut = cast("Iterable[Convolution]", self)
+        return torch.relu_(second(first.rectified(x)) + shortcut(x))
 
 
 _BLOCK: dict[str, type[Block]] = {"plain": Block, "residual": ResidualBlock}
@@ -140,14 +148,16 @@ class UNet(nn.Module):
         x = self.bottleneck(x)  # (B, F * 2**depth, Y / 2**depth, X / 2**depth)
         for level in reversed(range(self.settings.depth)):
             x = self.upsample[level](x)  # (B, F * 2**level, Y / 2**level, X / 2**level)
-            skip = self.gates[level](skips.pop(), x) if self.gates else skips.pop()
-            x = torch.cat((skip, x), dim=1)  # (B, 2F * 2**level, ...)
-            x = self.decoder[level](x)  # (B, F * 2**level, ...)
+            x = self.decoder[level](self.joined(level, skips.pop(), x))  # (B, F * 2**level, ...)
             if levels is not None:
                 levels.append(x)
-        return self._answer(x)  # (B, maps, Y, X)
+        return self.answer(x)  # (B, maps, Y, X)
 
-    def _answer(self, x: Tensor) -> Tensor:
+    def joined(self, level: int, skip: Tensor, x: Tensor) -> Tensor:
+        """Return a skip and what comes from the level below, (B, F * 2**level, ...) both, as one: (B, 2F * 2**level, ...)."""
+        return torch.cat((self.gates[level](skip, x) if self.gates else skip, x), dim=1)
+
+    def answer(self, x: Tensor) -> Tensor:
         """Run the last layer in float32: its answers rounded to 16 bits would differ between devices by more than all layers before."""
         if not torch.is_autocast_enabled(x.device.type):
             return cast("Tensor", self.head(x))

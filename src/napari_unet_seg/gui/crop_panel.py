@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_unet_seg.core.remeasure import can_follow, change_rows, place_of
 from napari_unet_seg.errors import InputError, UnetSegError
+from napari_unet_seg.gui.camera import corners_in_view
 from napari_unet_seg.gui.crop import Crop, Written, crop_steps, view_box, write_steps
 from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.job import Job
@@ -176,10 +177,8 @@ def _view(viewer: Viewer, layer: Labels) -> tuple[tuple[int, ...], npt.NDArray[n
     dimensions = viewer.dims.ndim
     if tuple(viewer.dims.displayed) != (dimensions - 2, dimensions - 1):
         raise InputError("Turn off 3D, and the order of the axes, to correct the plane in view.")
-    factors = np.asarray(layer.downsample_factors[layer.data_level]) if layer.multiscale else np.ones(layer.ndim)
-    corners = (np.asarray(layer.corner_pixels) * factors)[:, -2:]
     middle = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
-    return tuple(int(place) for place in middle[:-2]), corners
+    return tuple(int(place) for place in middle[:-2]), corners_in_view(viewer, layer)
 
 
 def _crop_layer(layer: Labels, crop: Crop) -> Labels:

@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 from napari_unet_seg.gui.camera import camera_of
 from napari_unet_seg.gui.editors import Hint, Number
 from napari_unet_seg.gui.estimate import Estimate, estimate_steps
+from napari_unet_seg.gui.form import tooltip
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.region_picker import OWN_KEY
+from napari_unet_seg.gui.where import lengths_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -31,7 +33,10 @@ _UNIT_WIDTH = 40
 _YELLOW = "#ffd400"
 _SHOW_TIP = "Show a circle of this diameter in the middle of the view, to compare it with the nuclei."
 _NO_DIAMETER_TIP = "Type a diameter, or estimate it, to see it as a circle on the image."
-_ESTIMATE_TIP = "Find the nuclei that are in view now, and take their typical diameter."
+_ESTIMATE_TIP = (
+    "Find the nuclei that are in view now, and take their typical diameter. Or draw lines across a few nuclei in a Shapes layer, and press "
+    "this while that layer is selected: then it is their length."
+)
 
 
 class DiameterTool(QObject):
@@ -119,7 +124,7 @@ class DiameterTool(QObject):
         self.unit.setProperty("kind", "unit")
         self.unit.setAccessibleName("Diameter, unit")
         self.show_button.setCheckable(True)
-        self.estimate_button.setToolTip(_ESTIMATE_TIP)
+        self.estimate_button.setToolTip(tooltip(_ESTIMATE_TIP))
         for button in (self.show_button, self.estimate_button):
             button.setProperty("kind", "tool")
         for box, parts in ((self.line, (editor, self.micrometres, self.unit)), (self.tools, (self.show_button, self.estimate_button))):
@@ -229,12 +234,19 @@ class DiameterTool(QObject):
         self._remove()
 
     def _want(self) -> None:
-        self.wanted.emit()
+        """Measure the lines that are drawn in the selected layer; without any, look at the nuclei."""
+        drawn = self._viewer.layers.selection.active
+        lengths = lengths_of(drawn, self._layer) if isinstance(drawn, Shapes) and self._layer is not None else []
+        if lengths:
+            self._learn(Estimate(float(np.median(lengths)), len(lengths)), f"{'line' if len(lengths) == 1 else 'lines'} in “{drawn.name}”")
+        else:
+            self.wanted.emit()
 
-    def _learn(self, found: Estimate) -> None:
+    def _learn(self, found: Estimate, of: str = "") -> None:
         self._row.set(round(found.diameter, 1))
         self._estimated = float(self._row.get())
-        self._say(f"Estimated from {found.count:,} {'nucleus' if found.count == 1 else 'nuclei'} in view.")
+        of = of or f"{'nucleus' if found.count == 1 else 'nuclei'} in view"
+        self._say(f"Estimated from {found.count:,} {of}.")
 
     def _fail(self, error: BaseException) -> None:
         self.hint.hide()

@@ -43,17 +43,16 @@ class ExportPanel(QWidget):
         self.boxes = {one.key: QCheckBox(one.title, self) for one in FORMATS}
         self.button, self.hint = QPushButton("Save …", self), Hint(self)
         self.button.setProperty("kind", "secondary")
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for place, one in enumerate(FORMATS):
+        self._grid = QGridLayout()
+        self._grid.setSpacing(4)
+        for one in FORMATS:
             box = self.boxes[one.key]
             box.setChecked(one.usual)
             box.setToolTip(tooltip(f"{one.tip} Ends with {one.ending}"))
             box.toggled.connect(self._update)
-            grid.addWidget(box, place % 4, place // 4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
-        layout.addLayout(grid)
+        layout.addLayout(self._grid)
         layout.addWidget(self.button)
         layout.addWidget(self.hint)
         layout.addStretch()
@@ -82,6 +81,7 @@ class ExportPanel(QWidget):
         self.boxes["classes"].setToolTip(tooltip(tip if classes else NO_CLASSES))
         self.boxes["trackmate"].setVisible(layer is not None and has_tracks(layer.features))
         self.boxes["trackmate"].setEnabled(not self.boxes["trackmate"].isHidden())
+        self._arrange()
         self._update()
 
     def ask(self) -> None:
@@ -98,6 +98,13 @@ class ExportPanel(QWidget):
         if chosen and paths and self._may_replace([path for path in paths.values() if path.exists()]):
             update_save_history(str(next(iter(paths.values()))))
             self.wanted.emit(paths)
+
+    def _arrange(self) -> None:
+        """Place the boxes that are shown in two columns, without a hole for one that is not."""
+        shown = [box for box in self.boxes.values() if not box.isHidden()]
+        rows = -(-len(shown) // 2)
+        for place, box in enumerate(shown):
+            self._grid.addWidget(box, place % rows, place // rows)
 
     def _may_replace(self, existing: list[Path]) -> bool:
         if not existing:

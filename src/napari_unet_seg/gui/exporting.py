@@ -106,7 +106,7 @@ def request_of(layer: Labels, paths: Mapping[str, Path]) -> ExportRequest:
 def has_classes(layer: Labels) -> bool:
     """Whether the class map of a layer can be saved."""
     maps = maps_of(layer)
-    return maps is not None and maps.complete
+    return maps is not None and maps.complete and all(plane.whole is not None for plane in list(maps.planes.values()))
 
 
 def file_name(name: str) -> str:

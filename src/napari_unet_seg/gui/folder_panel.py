@@ -83,7 +83,7 @@ class FolderPanel(Dock):
         self.run_button = self._button(RUN, "primary", "")
         self.cancel_button = self._button("Cancel", "secondary", "Stop after the present step. Images that are finished stay.")
         self.measure_box.setToolTip("Mean, median and other values of each nucleus in each channel, in the tables.")
-        self.replace_box.setToolTip("Without it, an image whose results are there already is named, and left as it is.")
+        self.replace_box.setToolTip("Without it, images that were done before are kept, and the others are done.")
 
     def _button(self, text: str, kind: str, tip: str) -> QPushButton:
         button = QPushButton(text, self)

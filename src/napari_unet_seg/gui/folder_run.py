@@ -40,6 +40,8 @@ class Found:
         Names of the channels of the first image; empty when it has none, or cannot be read.
     earlier : str
         Tables of an earlier run that the folder of the results holds; empty when there are none.
+    done : int
+        How many of the images have labels there.
     trouble : str
         Why there are no images; else empty.
     """
@@ -47,6 +49,7 @@ class Found:
     sources: tuple[Source, ...] = ()
     channels: tuple[str, ...] = ()
     earlier: str = ""
+    done: int = 0
     trouble: str = ""
 
 
@@ -67,6 +70,8 @@ class Order:
         Whether the intensities of all channels are measured.
     overwrite : bool
         Whether results that are there are replaced.
+    resume : bool
+        Whether results that are there are kept, and the others are made.
     """
 
     sources: tuple[Source, ...]
@@ -75,6 +80,7 @@ class Order:
     trial: Trial
     measure: bool = False
     overwrite: bool = False
+    resume: bool = False
 
     def plan(self) -> Plan:
         """Return the same in terms of the engine."""
@@ -88,6 +94,7 @@ class Order:
             measure=("all",) if self.measure else (),
             wishes=self.trial.wishes,
             overwrite=self.overwrite,
+            resume=self.resume,
             summary=True,
         )
 
@@ -141,7 +148,26 @@ def look_steps(folder: Path, pattern: str, output: Path) -> Steps[Found]:
         return Found(trouble=str(error))
     sources = tuple(source for source in inside if matches(source, pattern))
     trouble = NOTHING if not inside else NO_MATCH.format(f"{len(inside):,}") if not sources else ""
-    return Found(sources, _channels(sources), old_tables(output), trouble)
+    return Found(sources, _channels(sources), old_tables(output), _count_done(sources, output), trouble)
+
+
+def can_go_on(formats: Sequence[str]) -> bool:
+    """Say whether a run that writes these formats knows of an image what an earlier run had finished: by its labels and its table.
+
+    Parameters
+    ----------
+    formats : sequence of str
+        Keys of `napari_unet_seg.io.batch.FORMATS`.
+    """
+    return "csv" in formats and bool({"tiff", "zarr"} & set(formats))
+
+
+def _count_done(sources: Sequence[Source], output: Path) -> int:
+    from napari_unet_seg.io.batch import FORMATS
+
+    endings = [FORMATS[name] for name in ("tiff", "zarr", "classes")]
+    stems = (output / source.stem for source in sources)
+    return sum(any(stem.with_name(stem.name + ending).exists() for ending in endings) for stem in stems)
 
 
 def matches(source: Source, pattern: str) -> bool:

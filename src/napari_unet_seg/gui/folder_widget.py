@@ -11,7 +11,7 @@ from napari_unet_seg.gui.engine_picker import NO_MODEL
 from napari_unet_seg.gui.folder_panel import RUN, FolderPanel
 from napari_unet_seg.gui.folder_report import done_words
 from napari_unet_seg.gui.folder_rows import NO_FOLDER, shortened
-from napari_unet_seg.gui.folder_run import PREPARING, Order, check_order, run_steps, wishes_of
+from napari_unet_seg.gui.folder_run import PREPARING, Found, Order, can_go_on, check_order, run_steps, wishes_of
 from napari_unet_seg.gui.gallery import tried_sheet
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.open_image import open_paths, window_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _OF_AN_IMAGE = f"{STAGE} "
 """Beginning of the stages of a run that name an image."""
 EARLIER = "The folder of the results holds {}. Choose another one, or tick “Replace results that are there”."
+GOES_ON = "{} of {} images were done before, and are kept. To do them again, tick “Replace results that are there”."
 NO_DOCK = "The dock “Segment nuclei” is not open; its settings are what this one has, too."
 TRIED = "These are 6 images at most, chosen by chance: press again for others. Nothing was written."
 
@@ -113,9 +114,16 @@ class FolderWidget(FolderPanel):
         settings = self.settings()
         trial = Trial(self.engine.model, self.engine.device, self.rows.channel.currentData() or "", wishes_of(settings, self.form.start))
         output, ticked = self.rows.output_folder or Path(), self.formats.ticked
-        order = Order(self.rows.sources, output, ticked, trial, self.measure_box.isChecked(), self.replace_box.isChecked())
+        measure, replace_all = self.measure_box.isChecked(), self.replace_box.isChecked()
+        order = Order(self.rows.sources, output, ticked, trial, measure, replace_all, self._goes_on)
         check_order(order)
         return order
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether images that were done before are kept, and the others done."""
+        done = self.rows.found is not None and self.rows.found.done > 0
+        return done and not self.replace_box.isChecked() and can_go_on(self.formats.ticked)
 
     def _connect(self) -> None:
         self.try_button.clicked.connect(self.try_some)
@@ -139,17 +147,25 @@ class FolderWidget(FolderPanel):
         """Enable what can be done now, and say why the rest cannot."""
         running, count = self._order is not None, len(self.rows.sources)
         found = self.rows.found
-        blocked = found is not None and bool(found.earlier) and not self.replace_box.isChecked()
+        blocked = found is not None and bool(found.earlier) and not self.replace_box.isChecked() and not self._goes_on
         ready = count > 0 and bool(self.engine.model) and not running
         self.formats.offer_tracks(self.stack.settings["track"] != "none")
         self.try_button.setEnabled(ready)
         self.run_button.setEnabled(ready and not blocked and bool(self.formats.ticked))
-        self.run_button.setText(f"Segment {count:,} images" if count > 1 else RUN)
+        left = count - found.done if self._goes_on and found is not None else count
+        self.run_button.setText(f"Segment {left:,}{' more' * (left < count)} images" if left > 1 else RUN)
         self.cancel_button.setEnabled(running)
-        self.earlier_hint.setText(EARLIER.format(found.earlier.partition(" in ")[0]) if blocked and found is not None else "")
-        self.earlier_hint.setVisible(blocked and not running)
+        words = "" if found is None else self._earlier_words(found, blocked)
+        self.earlier_hint.setText(words)
+        self.earlier_hint.setVisible(bool(words) and not running)
         why = "Write labels and tables of all images, and a contact sheet to look at." if count else NO_FOLDER
         self.run_button.setToolTip(why if self.engine.model else NO_MODEL)
+
+    def _earlier_words(self, found: Found, blocked: bool) -> str:
+        """Say what an earlier run has left, and what becomes of it; nothing when there is nothing."""
+        if self._goes_on:
+            return GOES_ON.format(f"{found.done:,}", f"{len(found.sources):,}")
+        return EARLIER.format(found.earlier.partition(" in ")[0]) if blocked else ""
 
     def _learn(self, settings: SegmentSettings) -> None:
         self.form.set_start(settings)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet_seg.core.segmentation import CUT_KEY
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.gui.request import Content, Outcome, plane_digest
 from napari_unet_seg.progress import Progress, Steps
 from napari_unet_seg.settings import DECODING, SegmentSettings
 
 if TYPE_CHECKING:
-    from napari_unet_seg.core.instances import Decoding
-    from napari_unet_seg.gui.kept_maps import Index, KeptMaps, Maps
+    from napari_unet_seg.core.map_parts import PlaneDecoding, PlaneMaps
+    from napari_unet_seg.gui.kept_maps import Index
     from napari_unet_seg.gui.layers import Source
 
 STAGE = "Following the sliders"
@@ -62,16 +63,16 @@ class Decoder:
 
     def __init__(self) -> None:
         """Start without a plane."""
-        self._maps: weakref.ref[Maps] | None = None
-        self._decoding: Decoding | None = None
+        self._maps: weakref.ref[PlaneMaps] | None = None
+        self._decoding: PlaneDecoding | None = None
 
-    def decode(self, maps: Maps, settings: SegmentSettings) -> npt.NDArray[np.int32]:
+    def decode(self, maps: PlaneMaps, settings: SegmentSettings) -> npt.NDArray[np.int32]:
         """Return the labels of a plane; quicker when it is the plane of the last time."""
-        from napari_unet_seg.core.instances import Decoding
+        from napari_unet_seg.core.map_parts import PlaneDecoding
         from napari_unet_seg.core.stack import plane_settings
 
         if self._decoding is None or self._maps is None or self._maps() is not maps:
-            self._maps, self._decoding = weakref.ref(maps), Decoding(maps)
+            self._maps, self._decoding = weakref.ref(maps), PlaneDecoding(maps)
         return self._decoding.labels(plane_settings(settings))
 
     def forget(self) -> None:
@@ -79,7 +80,7 @@ class Decoder:
         self._maps = self._decoding = None
 
 
-def show_steps(present: npt.NDArray[Any], where: tuple[KeptMaps, Index], settings: SegmentSettings, decoder: Decoder) -> Steps[ShownPlane]:
+def show_steps(present: npt.NDArray[Any], where: tuple[Outcome, Index], settings: SegmentSettings, decoder: Decoder) -> Steps[ShownPlane]:
     """Decode one plane.
 
     Parameters
@@ -87,7 +88,7 @@ def show_steps(present: npt.NDArray[Any], where: tuple[KeptMaps, Index], setting
     present : ndarray of int32, shape (Y, X)
         What the layer holds there.
     where : tuple
-        The maps, and the index of the plane in the layer.
+        The result, and the index of the plane in the layer.
     settings : SegmentSettings
     decoder : Decoder
 
@@ -106,15 +107,43 @@ def show_steps(present: npt.NDArray[Any], where: tuple[KeptMaps, Index], setting
         If the maps were let go.
     """
     yield Progress(STAGE, 0, 0)
-    kept, index = where
-    maps = kept.plane(index)
+    from napari_unet_seg.core.merge import put_over
+
+    made, index = where
+    maps = _maps_at(made, index)
     if maps is None:
         raise InputError(GONE)
     decoded = decoder.decode(maps, settings)
-    numbers = present[present > 0] if index else present[:0]
-    first = int(numbers.min()) - 1 if numbers.size else 0  # as far as known: how many nuclei the planes before have follows
-    labels = np.where(decoded, decoded + np.int32(first), 0) if first else decoded
-    return ShownPlane(index, labels.copy(), plane_digest(labels), plane_digest(present), decoded, settings)
+    numbers = present[present > made.outside] if index else present[:0]
+    first = int(numbers.min()) - 1 if numbers.size else made.outside  # as far as known: how many nuclei the planes before have follows
+    shifted = np.where(decoded, decoded + np.int32(first - made.outside), 0) if first > made.outside else decoded
+    labels = put_over(present, shifted, made.outside) if made.outside else shifted.copy()
+    return ShownPlane(index, labels, plane_digest(labels), plane_digest(present), decoded, settings)
+
+
+def prepare_steps(where: tuple[Outcome, Index], decoder: Decoder) -> Steps[None]:
+    """Do beforehand what the first move of a slider would wait for.
+
+    Parameters
+    ----------
+    where : tuple
+        The result, and the index of the plane in the layer.
+    decoder : Decoder
+
+    Yields
+    ------
+    Progress
+        Once.
+    """
+    yield Progress(STAGE, 0, 0)
+    made, index = where
+    maps = _maps_at(made, index)
+    if maps is not None:
+        decoder.decode(maps, made.settings)
+
+
+def _maps_at(made: Outcome, index: Index) -> PlaneMaps | None:
+    return None if made.maps is None else made.maps.get(made.maps.in_engine(index))
 
 
 def restore_steps(before: Outcome, present: Content | None) -> Steps[Outcome]:
@@ -199,10 +228,25 @@ def settle_steps(task: Settlement, known: ShownPlane | None = None) -> Steps[Out
         raise InputError(GONE)
     decoded = {} if known is None else {kept.in_engine(known.index): known.decoded}
     knots = as_knots(task.made.provenance.get(CARD_KEY) or ())
-    labels, features = yield from iter_redecode(MapStack(kept.axes, kept.shape, kept.get, decoded, knots), task.settings)
-    features = add_micrometres(features, task.scale)
-    content = Content(task.source.arrange(labels), features)
+    step = (task.made.provenance.get("grid") or {}).get("step", 1)
+    settings = replace(task.settings, spacing=task.settings.spacing / step)  # in pixels of the labels
+    labels, features = yield from iter_redecode(MapStack(kept.axes, kept.shape, kept.get, decoded, knots), settings)
+    features = add_micrometres(features, {axis: size if axis == "Z" else step * size for axis, size in task.scale.items()})
+    content = _among_others(task, Content(task.source.arrange(labels), features))
     provenance = {**task.made.provenance, "settings": task.settings.to_dict()}
+    provenance.pop(CUT_KEY, None)
+    if any(plane.is_cut(task.settings.probability) for plane in list(kept.planes.values())):
+        provenance[CUT_KEY] = True
     return replace(
         task.made, content=content, provenance=provenance, fingerprint=content.fingerprint(), previous=task.present.fingerprint()
     )
+
+
+def _among_others(task: Settlement, found: Content) -> Content:
+    """Put the nuclei of a region among those that were there before it was segmented."""
+    from napari_unet_seg.core.merge import replace_above
+
+    if not task.made.outside:
+        return found
+    present = task.present
+    return Content(*replace_above((present.labels, present.features), (found.labels, found.features), task.made.outside))

@@ -11,6 +11,8 @@ from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.gui.words import count_words, time_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Image
 
     from napari_unet_seg.gui.layers import Channel, Source
@@ -48,8 +50,33 @@ def found_words(outcome: Outcome, source: Source) -> tuple[str, str]:
     where = f"a region of {where}" if region else where
     if source.part:
         where += f", {source.part}"
-    others = "The nuclei outside of the region are as they were. " if "outside_region" in outcome.provenance else ""
-    return headline, f"Found in {where} in {time_words(outcome.seconds)}. {others}{HOW_TO_SAVE}"
+    seconds = time_words(outcome.seconds)
+    if "outside_region" not in outcome.provenance:
+        return headline, f"Found in {where} in {seconds}. {HOW_TO_SAVE}"
+    inside = int((features["label"] > outcome.outside).sum())
+    others = "The nuclei outside of the region are as they were."
+    return headline, f"{inside:,} of them lie in {where}, found in {seconds}. {others} {HOW_TO_SAVE}"
+
+
+def channels_words(count: int, channels: int) -> str:
+    """Say how many nuclei there are in several channels together."""
+    return f"{count_words(count)} in {channels} channels"
+
+
+def all_words(counts: Sequence[tuple[str, int]]) -> tuple[str, str]:
+    """Say what was found in several channels.
+
+    Parameters
+    ----------
+    counts : sequence of (str, int)
+        Name of each channel, and its nuclei.
+
+    Returns
+    -------
+    headline, detail : str
+    """
+    each = "; ".join(f"{name}: {count:,}" for name, count in counts)
+    return channels_words(sum(count for _, count in counts), len(counts)), f"{each}. {HOW_TO_SAVE}"
 
 
 def part_of(channel: Channel | None) -> str:
@@ -82,9 +109,3 @@ class Round:
     def add(self, outcome: Outcome, source: Source) -> None:
         """Take note of what a run found."""
         self.counts.append((source.part or source.name, outcome.count))
-
-    def words(self) -> tuple[str, str]:
-        """Say what all of them found: headline and detail."""
-        total = sum(count for _, count in self.counts)
-        each = "; ".join(f"{name}: {count:,}" for name, count in self.counts)
-        return f"{count_words(total)} in {len(self.counts)} channels", f"{each}. {HOW_TO_SAVE}"

@@ -16,13 +16,14 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from napari.layers import Labels
 
+    from napari_unet_seg.core.map_parts import PlaneMaps
+
 MAPS_KEY = "napari_unet_seg_maps"
 """Under this name the metadata of a result layer hold its maps."""
 LIMIT = 2**30
 """Bytes: 128 planes of 1024 x 1024 with four maps."""
 
 Index = tuple[int, ...]
-Maps = npt.NDArray[np.float16]
 
 
 def maps_of(layer: Labels) -> KeptMaps | None:
@@ -108,16 +109,16 @@ class KeptMaps:
     ----------
     cache : MapCache
         Whose bound they keep.
-    single : int or None
-        Dimension of length 1 that the layer has besides, see `napari_unet_seg.gui.layers.Source`.
+    singles : tuple of int
+        Dimensions of length 1 that the layer has besides, see `napari_unet_seg.gui.layers.Source`.
     """
 
-    def __init__(self, cache: MapCache, single: int | None = None) -> None:
+    def __init__(self, cache: MapCache, singles: tuple[int, ...] = ()) -> None:
         """Start without a plane."""
-        self.single = single
+        self.singles = singles
         self.axes = "YX"
         self.shape: tuple[int, ...] = (0, 0)
-        self.planes: dict[Index, Maps] = {}
+        self.planes: dict[Index, PlaneMaps] = {}
         self.used: dict[Index, int] = {}
         self._cache = cache
         cache.watch(self)
@@ -135,21 +136,21 @@ class KeptMaps:
         self.axes = "".join(axis for axis in axes if axis not in "CSYX") + "YX"
         self.shape = shape
 
-    def put(self, index: Index, maps: Maps) -> None:
+    def put(self, index: Index, maps: PlaneMaps) -> None:
         """Keep the maps of a plane, if they fit at all.
 
         Parameters
         ----------
         index : tuple of int
             Along the leading axes of the engine's labels.
-        maps : ndarray of float16, shape (C, Y, X)
+        maps : PlaneMaps
         """
         with self._cache.lock:
             if self._cache.make_room(maps.nbytes):
                 self.planes[index], self.used[index] = maps, self._cache.tick()
 
-    def plane(self, index: Index) -> Maps | None:
-        """Return the maps of a plane of the layer.
+    def plane(self, index: Index) -> npt.NDArray[np.float16] | None:
+        """Return the maps of a whole plane of the layer, pixel by pixel.
 
         Parameters
         ----------
@@ -159,11 +160,12 @@ class KeptMaps:
         Returns
         -------
         ndarray of float16, shape (C, Y, X), or None
-            None when they were let go. Not to be written to.
+            None when they were let go, or are of a region. Not to be written to.
         """
-        return self.get(self.in_engine(index))
+        found = self.get(self.in_engine(index))
+        return None if found is None else found.whole
 
-    def get(self, index: Index) -> Maps | None:
+    def get(self, index: Index) -> PlaneMaps | None:
         """Return the maps of a plane by its index in the engine's labels, as `put` took it."""
         with self._cache.lock:
             if index not in self.planes:
@@ -173,13 +175,13 @@ class KeptMaps:
 
     @property
     def complete(self) -> bool:
-        """Whether the maps of every plane are there, on the pixels of the labels."""
-        sizes = {maps.shape[1:] for maps in list(self.planes.values())}
+        """Whether the maps of every plane, or of a region of every plane, are there for the pixels of the labels."""
+        sizes = {maps.shape for maps in list(self.planes.values())}
         return len(self.planes) == int(np.prod(self.shape[:-2])) and sizes == {self.shape[-2:]}
 
     def in_engine(self, index: Index) -> Index:
         """Return the index in the engine's labels of a plane of the layer."""
-        return index if self.single is None else index[: self.single] + index[self.single + 1 :]
+        return tuple(place for dimension, place in enumerate(index) if dimension not in self.singles)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KeptMaps:
         """Share the maps with a copy of the layer, which shows the same nuclei."""
@@ -187,4 +189,4 @@ class KeptMaps:
 
     def __reduce__(self) -> tuple[type[KeptMaps], tuple[Any, ...]]:
         """Leave the maps behind when a layer is sent to another process."""
-        return KeptMaps, (self._cache, self.single)
+        return KeptMaps, (self._cache, self.singles)

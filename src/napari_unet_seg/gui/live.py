@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 
-from napari_unet_seg.gui.follow import Decoder, Settlement, ShownPlane, decoding_of, settle_steps, show_steps
+from napari_unet_seg.gui.follow import Decoder, Settlement, ShownPlane, decoding_of, prepare_steps, settle_steps, show_steps
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.layers import read_source
 from napari_unet_seg.gui.where import shown_index
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 REST_MS = 300
 """A slider that was not moved for this long rests: then the other planes and the table follow."""
+MOST_PREPARED = 2048 * 2048
+"""Pixels of the largest plane for whose sliders work is done beforehand: it takes some twenty bytes a pixel."""
 POLL_MS = 2
 """How often the window looks whether the visible plane is ready."""
 
@@ -50,6 +53,8 @@ class Live(QObject):
         self._viewer = viewer
         self._wanted: tuple[Result, SegmentSettings] | None = None
         self._plane: ShownPlane | None = None
+        self.count = 0
+        """Nuclei of the plane that was shown last."""
         self._decoder = Decoder()
         self._show_job, self._settle_job = Job(self, POLL_MS), Job(self)
         self._rest = QTimer(self)
@@ -67,6 +72,11 @@ class Live(QObject):
     def busy(self) -> bool:
         """Whether the layer has not followed wholly yet."""
         return self._wanted is not None
+
+    @property
+    def result(self) -> Result | None:
+        """What is following; None when it has done so wholly."""
+        return None if self._wanted is None else self._wanted[0]
 
     def follow(self, result: Result, settings: SegmentSettings) -> None:
         """Show a result with other settings, as soon as possible.
@@ -86,6 +96,20 @@ class Live(QObject):
         self._rest.start()
         self._show_next()
 
+    def prepare(self, result: Result) -> None:
+        """Do what the first move of a slider would wait for, while nobody waits.
+
+        Parameters
+        ----------
+        result : Result
+            The one whose sliders may be moved next.
+        """
+        if self.busy or not result.live or math.prod(result.labels.data.shape[-2:]) > MOST_PREPARED:
+            return
+        index = visible_index(self._viewer, result.labels)
+        if index is not None:
+            self._show_job.start(prepare_steps((result.outcome, index), self._decoder))
+
     def stop(self) -> None:
         """Follow no more; what is shown stays."""
         self._wanted = self._plane = None
@@ -99,15 +123,15 @@ class Live(QObject):
         if self._wanted is None or self._show_job.running:
             return
         result, settings = self._wanted
-        maps, index = result.maps, visible_index(self._viewer, result.labels)
-        if result.live and maps is not None and index is not None and not self._is_shown(index, settings):
-            self._show_job.start(show_steps(result.labels.data[index], (maps, index), settings, self._decoder))
+        index = visible_index(self._viewer, result.labels)
+        if result.live and index is not None and not self._is_shown(index, settings):
+            self._show_job.start(show_steps(result.labels.data[index], (result.outcome, index), settings, self._decoder))
 
     def _is_shown(self, index: Index, settings: SegmentSettings) -> bool:
         return self._plane is not None and (self._plane.index, self._plane.settings) == (index, settings)
 
-    def _show_plane(self, plane: ShownPlane) -> None:
-        if self._wanted is None or not self._wanted[0].live:
+    def _show_plane(self, plane: ShownPlane | None) -> None:
+        if plane is None or self._wanted is None or not self._wanted[0].live:
             return
         result = self._wanted[0]
         if not result.is_intact(plane):
@@ -116,7 +140,8 @@ class Live(QObject):
             return
         result.show_plane(plane)
         self._plane = plane
-        self.shown.emit(int(plane.decoded.max()))
+        self.count = int(plane.decoded.max(initial=0))
+        self.shown.emit(self.count)
 
     def _settle(self) -> None:
         """Decode what is left of the result, and measure all of it."""
@@ -149,8 +174,10 @@ class Live(QObject):
         self.settled.emit()
 
     def _fail(self, error: BaseException) -> None:
+        waiting = self.busy
         self.stop()
-        self.failed.emit(error)
+        if waiting:
+            self.failed.emit(error)
 
 
 def visible_index(viewer: Viewer, layer: Labels) -> Index | None:

@@ -118,6 +118,7 @@ class MeasureInputs(QObject):
         self.channels_label, self.channels = QLabel("Measure in", parent), QListWidget(parent)
         self.ring_box, self.ring_row = QCheckBox("Ring", parent), QWidget(parent)
         self.width_box, self.unit_box = Number(self.ring_row), Choice(self.ring_row)
+        self.ring_box.setMinimumHeight(self.width_box.sizeHint().height())  # so that both stand on one line
         self.unit_box.setMinimumWidth(_UNIT_WIDTH)
         self.width_box.setRange(1, 1000)
         self.width_box.setValue(_USUAL[_PX])

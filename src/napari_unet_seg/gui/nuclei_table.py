@@ -175,6 +175,8 @@ class NucleiTable(QTableView):
         header.setResizeContentsPrecision(_LOOKED_AT)
         header.setMaximumSectionSize(4 * _WIDEST)
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)  # a long name is read from its beginning
+        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         numbers.hide()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_unet_seg.errors import InputError, SettingsError
 from napari_unet_seg.gui.copy_run import describe_run
 from napari_unet_seg.gui.estimate import one_plane
 from napari_unet_seg.gui.found import part_of
 from napari_unet_seg.gui.layers import read_source
 from napari_unet_seg.gui.request import Request
+from napari_unet_seg.gui.standing import Wish
 from napari_unet_seg.gui.where import shown_index, view_of
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.gui.found import Task
     from napari_unet_seg.gui.kept_maps import MapCache
+    from napari_unet_seg.gui.layers import Channel
+    from napari_unet_seg.gui.result import Result
     from napari_unet_seg.gui.results import Results
     from napari_unet_seg.gui.segment_panel import SegmentPanel
     from napari_unet_seg.io.run_text import Run
+    from napari_unet_seg.settings import SegmentSettings
 
 
 def run_request(panel: SegmentPanel, results: Results, task: Task, part: str, cache: MapCache) -> Request:
@@ -60,6 +65,48 @@ def run_request(panel: SegmentPanel, results: Results, task: Task, part: str, ca
     return replace(request, base=known.outcome.provenance) if same else replace(request, previous=None)
 
 
+def results_meant(panel: SegmentPanel, results: Results) -> list[tuple[Result, Channel | None]]:
+    """Return the results that the rows are for.
+
+    Parameters
+    ----------
+    panel : SegmentPanel
+        What its rows say.
+    results : Results
+
+    Returns
+    -------
+    list of (Result, Channel or None)
+        That of the chosen image and channel, or of each channel when all are chosen, and of which channel it is; those that there are.
+    """
+    if not panel.images.every:
+        result = results.of(panel.images.layer, part_of(panel.images.channel))
+        return [] if result is None else [(result, panel.images.channel)]
+    found = [(results.of(layer, part_of(channel)), channel) for layer, channel in panel.images.every]
+    return [(result, channel) for result, channel in found if result is not None and result.source.part == part_of(channel)]
+
+
+def wish_of(panel: SegmentPanel, channel: Channel | None) -> Wish:
+    """Return what the rows say for the next run.
+
+    Parameters
+    ----------
+    panel : SegmentPanel
+    channel : Channel or None
+        Which is meant.
+
+    Returns
+    -------
+    Wish
+        Without settings when the rows contradict each other.
+    """
+    try:
+        settings: SegmentSettings | None = panel.settings(panel.images.layer)
+    except (SettingsError, InputError):
+        settings = None
+    return Wish(settings, (panel.engine.model, panel.engine.device), channel)
+
+
 def estimate_request(panel: SegmentPanel, viewer: Viewer, layer: Image) -> Request:
     """Return where the diameter is estimated: in what is in view, on the plane that is seen.
 
@@ -80,7 +127,7 @@ def estimate_request(panel: SegmentPanel, viewer: Viewer, layer: Image) -> Reque
     SettingsError, InputError
         If the rows cannot be followed, or nothing of the image is in view.
     """
-    settings = replace(panel.form.value(), region=view_of(layer), stack=panel.stack.of_a_plane)
+    settings = replace(panel.form.value(), region=view_of(viewer, layer), stack=panel.stack.of_a_plane)
     source = one_plane(read_source(layer, panel.images.channel), shown_index(viewer, layer), settings.stack)
     return Request(source, panel.engine.model, panel.engine.device, settings)
 

@@ -104,7 +104,7 @@ class RegionPicker(QObject):
         """
         chosen = self._chosen
         if chosen == VIEW:
-            return view_of(layer)
+            return view_of(self._viewer, layer)
         if isinstance(chosen, Shapes):
             return areas_of(chosen, layer)
         if self._reading is not None:

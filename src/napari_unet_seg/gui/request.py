@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,9 @@ Fingerprint = tuple[bytes, ...]
 
 
 def plane_digest(plane: npt.NDArray[Any]) -> bytes:
-    """Return a hash of a plane of labels that another plane does not have."""
-    return hashlib.blake2b(np.ascontiguousarray(plane).data, digest_size=16).digest()
+    """Return a hash of a plane of labels that tells an edit: 64 bits, in a third of the time that a hash against forgery takes."""
+    pixels = np.ascontiguousarray(plane).data
+    return zlib.crc32(pixels).to_bytes(4, "big") + zlib.adler32(pixels).to_bytes(4, "big")
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,11 @@ class Outcome:
     seconds : float
         How long it took.
     maps : KeptMaps or None
-        From which the labels were decoded.
+        From which the labels were decoded; of a region, those of its nuclei.
     engine : tuple of str
         The model and the device that were asked for; empty when that is not known.
+    outside : int
+        Nuclei up to this number lie outside of the region and were there before; 0 when there are none.
     """
 
     content: Content
@@ -122,6 +126,7 @@ class Outcome:
     seconds: float
     maps: KeptMaps | None = None
     engine: tuple[str, ...] = ()
+    outside: int = 0
 
     @property
     def count(self) -> int:
@@ -166,13 +171,12 @@ def segment_steps(request: Request) -> Steps[Outcome]:
     result: Segmentation = yield from iter_apart(engine_steps, *order, **keep)
     if maps is not None:
         maps.describe(_labels_axes(request), result.labels.shape)
-    step = 1 if result.grid is None else result.grid.step
-    scale = {axis: size if axis == "Z" else step * size for axis, size in source.scale.items()}
-    features = add_micrometres(result.features, scale)
+    features = add_micrometres(result.features, _pixel_size(source, result))
     content, provenance = Content(source.arrange(result.labels), features), result.provenance
-    previous = _fitting(request, content, provenance)
+    previous, outside = _fitting(request, content, provenance), 0
     if previous is not None and request.settings.region:
         region = request.settings.region if result.grid is None else result.grid.place(request.settings.region)
+        outside = int(previous.labels.max(initial=0))
         content, provenance = _merged(request, content, provenance, region)
     return Outcome(
         content=content,
@@ -182,7 +186,14 @@ def segment_steps(request: Request) -> Steps[Outcome]:
         seconds=time.perf_counter() - started,
         maps=maps,
         engine=(request.model, request.device),
+        outside=outside,
     )
+
+
+def _pixel_size(source: Source, result: Segmentation) -> dict[str, float]:
+    """Return the size of the pixels of the labels, by axis, in micrometres."""
+    step = 1 if result.grid is None else result.grid.step
+    return {axis: size if axis == "Z" else step * size for axis, size in source.scale.items()}
 
 
 def engine_steps(
@@ -214,10 +225,8 @@ def engine_steps(
 
 
 def _new_maps(request: Request) -> KeptMaps | None:
-    """Return where the maps are kept; those of a region are not, since the labels outside it come from elsewhere."""
-    if request.cache is None or request.settings.region or len(request.source.singles) > 1:
-        return None
-    return KeptMaps(request.cache, request.source.single)
+    """Return where the maps are kept."""
+    return None if request.cache is None else KeptMaps(request.cache, request.source.singles)
 
 
 def _labels_axes(request: Request) -> str:

@@ -168,13 +168,14 @@ class SegmentPanel(WorkingDock):
         self.tracks_button = _button("Show tracks", "secondary", TIP, self)
 
     def _make_button_rows(self) -> QVBoxLayout:
-        buttons, rows = QHBoxLayout(), QVBoxLayout()
+        buttons, more, rows = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)
         rows.addWidget(self.pending_hint)
         rows.addLayout(buttons)
-        rows.addWidget(self.restore_button)
-        rows.addWidget(self.tracks_button)
+        for button in (self.restore_button, self.tracks_button):  # one row, since a lower window has no room for two
+            more.addWidget(button)
+        rows.addLayout(more)
         rows.addWidget(self.copy_run.button, 0, Qt.AlignmentFlag.AlignRight)
         return rows
 

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 
 from qtpy.compat import isalive
 
-from napari_unet_seg.errors import InputError, SettingsError, UnetSegError
+from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.autosave import watch_edits
 from napari_unet_seg.gui.engine_picker import NO_MODEL
 from napari_unet_seg.gui.follow import restore_steps
-from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, found_words, part_of
+from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, all_words, channels_words, found_words, part_of
 from napari_unet_seg.gui.grids import on_grid
 from napari_unet_seg.gui.image_picker import NO_IMAGE
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.kept_maps import MapCache
 from napari_unet_seg.gui.layers import Source, placement
-from napari_unet_seg.gui.live import Live
-from napari_unet_seg.gui.orders import run_request
+from napari_unet_seg.gui.live_group import LiveGroup
+from napari_unet_seg.gui.orders import results_meant, run_request, wish_of
 from napari_unet_seg.gui.pixel_size import measure_again
 from napari_unet_seg.gui.preferences import map_cache_bytes
 from napari_unet_seg.gui.request import PREPARING, Outcome, segment_steps
 from napari_unet_seg.gui.results import Results
 from napari_unet_seg.gui.segment_panel import ADVANCED, BASIC, SegmentPanel
-from napari_unet_seg.gui.standing import Wish, stand
+from napari_unet_seg.gui.standing import Standing, stand
 from napari_unet_seg.gui.status import Activity
 from napari_unet_seg.gui.theme import set_kind
 from napari_unet_seg.gui.tracks import has_tracks, show_tracks
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet_seg.gui.layers import Channel
     from napari_unet_seg.gui.result import Result
     from napari_unet_seg.settings import SegmentSettings
 
@@ -65,7 +66,7 @@ class SegmentWidget(SegmentPanel):
         self._cache = MapCache(map_cache_bytes())
         self._activity, self._round = Activity(), Round()
         self.results = Results(napari_viewer, self._follow_results)
-        self.job, self.live = Job(self), Live(napari_viewer, self)
+        self.job, self.live = Job(self), LiveGroup(napari_viewer, self)
         watch_edits(napari_viewer)
         self._connect()
         self._paint()
@@ -130,6 +131,9 @@ class SegmentWidget(SegmentPanel):
         """Return the result that is meant: that of the chosen channel, if it has one of its own."""
         return self.results.of(self.images.layer, part_of(self.images.channel))
 
+    def _meant(self) -> list[tuple[Result, Channel | None]]:
+        return results_meant(self, self.results)
+
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.segment)
         self.cancel_button.clicked.connect(self.cancel)
@@ -140,31 +144,28 @@ class SegmentWidget(SegmentPanel):
         self.region.changed.connect(self.status.forget_error)
         for changed in (self.engine.changed, self.region.changed, self.stack.changed):
             changed.connect(self._update)
-        self.troubled.connect(self._show_error)
         self.form.changed.connect(self._follow_form)
         self.engine.learned.connect(self._learn)
         self.engine.failed.connect(self._show_look_error)
         self.job.progressed.connect(self._show_progress)
         self.job.returned.connect(self._show_result)
-        self.job.failed.connect(self._show_error)
         self.job.cancelled.connect(self._show_cancelled)
         self.job.finished.connect(self._finish)
         self.live.shown.connect(self._show_live_count)
         self.live.settled.connect(self._show_settled)
-        self.live.failed.connect(self._show_error)
+        for failed in (self.troubled, self.job.failed, self.live.failed):
+            failed.connect(self._show_error)
 
-    def _wish(self) -> Wish:
-        try:
-            settings: SegmentSettings | None = self.settings(self.images.layer)
-        except (SettingsError, InputError):
-            settings = None
-        return Wish(settings, (self.engine.model, self.engine.device), self.images.channel)
+    def _standing(self) -> Standing:
+        """Say what the rows mean for the result; of several, for the first that may change."""
+        standings = [stand(result, wish_of(self, channel), self.live.busy) for result, channel in self._meant()]
+        return next((one for one in standings if not one.locked), standings[0] if standings else Standing())
 
     def _update(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
         running, ready = self._running is not None, self.images.layer is not None and bool(self.engine.model) and self.engine.settled
         result = self._result()
-        standing = stand(result, self._wish(), self.live.busy)
+        standing = self._standing()
         self.run_button.setEnabled(ready and not running)
         self.run_button.setText(standing.button)
         kind = "primary" if standing.urgent else "secondary"
@@ -186,10 +187,10 @@ class SegmentWidget(SegmentPanel):
 
     def _follow_form(self) -> None:
         """Let the result follow what needs no network, and say what needs it; after a run, if there is one."""
-        result, settings = self._result(), self._wish().settings
+        settings = wish_of(self, None).settings
         self._moved = self._running is not None and not self._quiet
-        if not self._quiet and self._running is None and result is not None and result.live and settings is not None:
-            self.live.follow(result, settings)
+        if not self._quiet and self._running is None and settings is not None:
+            self.live.follow([result for result, _ in self._meant()], settings)
         self._update()
 
     def _follow_image(self) -> None:
@@ -205,6 +206,8 @@ class SegmentWidget(SegmentPanel):
         result = self._result()
         if self._running is None and result is not self._told:
             self._tell(result)
+        if result is None and not self.live.busy:
+            self.live.stop()  # and let go of the maps of a layer that is deleted
         self._update()
 
     def _tell(self, result: Result | None) -> None:
@@ -221,11 +224,15 @@ class SegmentWidget(SegmentPanel):
         self.status.show_result(*found_words(outcome, source))
 
     def _show_live_count(self, count: int) -> None:
-        several = self._told is not None and self._told.source.planes > 1
-        self.status.show_result(count_words(count), OTHERS_FOLLOW if several else HOW_TO_SAVE if count else NOTHING_FOUND)
+        meant = self._meant()
+        several = any(result.source.planes > 1 for result, _ in meant)
+        words = channels_words(count, len(meant)) if len(meant) > 1 else count_words(count)
+        self.status.show_result(words, OTHERS_FOLLOW if several else HOW_TO_SAVE if count else NOTHING_FOUND)
 
     def _show_settled(self) -> None:
         self._tell(self._result())
+        if len(meant := self._meant()) > 1:
+            self.status.show_result(*all_words([(one.source.part or one.source.name, one.outcome.count) for one, _ in meant]))
         self._update()
 
     def _reset(self) -> None:
@@ -266,7 +273,7 @@ class SegmentWidget(SegmentPanel):
         self._say(outcome, source)
         self._round.add(outcome, source)
         if self._round.several and not self._round.tasks:
-            self.status.show_result(*self._round.words())
+            self.status.show_result(*all_words(self._round.counts))
 
     def _show_error(self, error: BaseException) -> None:
         self._round.tasks.clear()
@@ -289,3 +296,5 @@ class SegmentWidget(SegmentPanel):
             self._start_next()
         elif self._moved:
             self._follow_form()
+        else:
+            self.live.prepare([result for result, _ in self._meant()])

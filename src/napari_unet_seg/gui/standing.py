@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from napari_unet_seg.core.segmentation import CLASSES_KEY
+from napari_unet_seg.core.segmentation import CLASSES_KEY, CUT_KEY
 from napari_unet_seg.settings import DECODING, SegmentSettings, field_options
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ACTS = "These act at once:"
 OF_CLASSES = "The model tells classes of pixels apart: these are for nuclei, and do not act on them."
-OF_A_PART = "After a run on a part, these act with “{}”."
+FAR_OUT = "the probability, for nuclei that hang together far beyond the edge of the part"
 EDITED = "“{}” was edited by hand, so these are locked and nothing of it is lost. “Run again” makes a new layer."
 LOCKED = "“{}” is locked in the layer list, so these are too. “Run again” makes a new layer."
 PRESS = "Press “{}” to apply: {}."
@@ -87,14 +87,8 @@ def stand(result: Result | None, wish: Wish, following: bool = False) -> Standin
         return Standing(True, (EDITED if result.edited else LOCKED).format(result.labels.name), button=NEW_LAYER, urgent=False)
     changes = differences(result, wish, following)
     pending = PRESS.format(AGAIN, ", ".join(changes)) if changes else ""
-    return Standing(False, ACTS if result.live else _why_not_live(result), pending, AGAIN, bool(changes))
-
-
-def _why_not_live(result: Result) -> str:
-    """Say why the sliders do not act at once, where a person may wonder."""
-    if CLASSES_KEY in result.outcome.provenance:
-        return OF_CLASSES
-    return OF_A_PART.format(AGAIN) if result.outcome.settings.region else ""
+    hint = OF_CLASSES if CLASSES_KEY in result.outcome.provenance else ACTS if result.live else ""
+    return Standing(False, hint, pending, AGAIN, bool(changes))
 
 
 def differences(result: Result, wish: Wish, following: bool = False) -> list[str]:
@@ -114,6 +108,7 @@ def differences(result: Result, wish: Wish, following: bool = False) -> list[str
     """
     made = result.outcome
     titles = [OUTDATED] * result.outdated
+    titles += [FAR_OUT] * bool(made.provenance.get(CUT_KEY))
     titles += [name for name, old, new in zip(("model", "device"), made.engine, wish.engine, strict=False) if old != new]
     if _channel(result.source) != (None if wish.channel is None else (wish.channel.axis, wish.channel.index)):
         titles.append("channel")

@@ -74,6 +74,7 @@ class TrainCurves(QWidget):
         """
         for report in reports:
             if "loss" in report.metrics:
+                self._forget_from(report.done)
                 self._total = max(report.total, report.done)
                 self.steps.append(report.done)
                 self.losses.append(report.metrics["loss"])
@@ -82,6 +83,14 @@ class TrainCurves(QWidget):
                 figure = report.metrics.get("mean_dice", report.metrics.get("ap", float("nan")))
                 self.looks.append((report.done, report.metrics["validation_loss"], figure))
         self._draw()
+
+    def _forget_from(self, step: int) -> None:
+        """Drop steps that are done once more: a training goes on from where it was saved last."""
+        while self.steps and self.steps[-1] >= step:
+            self.steps.pop()
+            self.losses.pop()
+        while self.looks and self.looks[-1][0] >= step:
+            self.looks.pop()
 
     def show_report(self, curves: dict[str, dict[str, list[float]]]) -> None:
         """Draw the curves of a whole training, as its report keeps them; a resumed one began before the window looked."""

@@ -13,7 +13,7 @@ from napari_unet_seg.errors import InputError, UnetSegError
 from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.class_rows import ClassRows
 from napari_unet_seg.gui.editors import Choice, Hint
-from napari_unet_seg.gui.form import tooltip
+from napari_unet_seg.gui.form import name_row
 from napari_unet_seg.gui.image_picker import ImagePicker
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.keys import Keys
@@ -180,11 +180,8 @@ class TrainInputs(QObject):
     def _dress(self) -> None:
         for name, title in MODES.items():
             self.mode.addItem(title, name)
-        self.mode_label.setBuddy(self.mode)
+        name_row(self.mode_label, self.mode, MODE)
         self.ground.box.setMinimumWidth(56)  # it shares its row
-        self.mode.setAccessibleName("Learn from")
-        for widget in (self.mode_label, self.mode):
-            widget.setToolTip(tooltip(MODE))
 
     def _connect(self) -> None:
         self.annotate_button.clicked.connect(self.annotate)

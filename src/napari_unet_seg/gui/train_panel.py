@@ -23,7 +23,7 @@ from napari_unet_seg.gui.buttons import narrow_button
 from napari_unet_seg.gui.dock import WorkingDock
 from napari_unet_seg.gui.editors import Choice, Hint, Number, Panel
 from napari_unet_seg.gui.engine_picker import EnginePicker
-from napari_unet_seg.gui.form import SettingsForm, fields_besides, tooltip
+from napari_unet_seg.gui.form import SettingsForm, fields_besides, name_row, tooltip
 from napari_unet_seg.gui.learning_line import LearningLine
 from napari_unet_seg.gui.network_rows import NetworkRows
 from napari_unet_seg.gui.status import StatusPanel
@@ -73,7 +73,7 @@ class TrainPanel(WorkingDock):
         self.form = SettingsForm(TrainSettings, self)
         self.form.set_visible(OWN_ROWS, False)
         self.network = NetworkRows(self)
-        self.learning, self.name_hint = LearningLine(self.inputs, self), Hint(self)
+        self.learning, self.name_hint, self.resume_hint = LearningLine(self.inputs, self), Hint(self), Hint(self)
         self.status, self.curves, self.trained = StatusPanel(self, unit="steps"), TrainCurves(self), TrainedPanel(self)
         self._make_editors()
         self._make_buttons()
@@ -82,6 +82,7 @@ class TrainPanel(WorkingDock):
         layout.addWidget(self._make_form())
         layout.addWidget(self.learning)
         layout.addLayout(self._make_button_rows())
+        layout.addWidget(self.resume_hint)
         for widget in (self.status, self.curves, self.trained):
             layout.addWidget(widget)
         layout.addStretch()
@@ -120,8 +121,7 @@ class TrainPanel(WorkingDock):
 
     def _make_editors(self) -> None:
         self.engine.model_label.setText("Start from")
-        for widget in (self.engine.model_label, self.engine.model_box):
-            widget.setToolTip(tooltip(_BASE_TIP))
+        name_row(self.engine.model_label, self.engine.model_box, _BASE_TIP)
         self.length, self.length_unit = Number(self), Choice(self)
         self.length.setRange(1, 10_000_000)
         self.length.setValue(TEACHING)
@@ -134,10 +134,10 @@ class TrainPanel(WorkingDock):
         self.nothing_box = QCheckBox("Start from nothing", self)
         self.nothing_box.setToolTip(tooltip(_NOTHING_TIP))
         self.nothing_box.toggled.connect(self._change_base)
-        named: tuple[tuple[QWidget, str, str], ...] = ((self.length, "Train for", _LENGTH_TIP), (self.name, "Name", _NAME_TIP))
-        for editor, words, tip in named:
-            editor.setAccessibleName(words)
-            editor.setToolTip(tooltip(tip))
+        self.length_label, self.name_label = QLabel("Train for", self), QLabel("Name", self)
+        name_row(self.length_label, self.length, _LENGTH_TIP)
+        name_row(self.name_label, self.name, _NAME_TIP)
+        self.length_unit.setAccessibleName("Train for, unit")
         self.length_unit.setToolTip(tooltip(_LENGTH_TIP))
         for half in (self.length, self.length_unit):
             half.setMinimumWidth(56)
@@ -175,8 +175,8 @@ class TrainPanel(WorkingDock):
         length.setSpacing(4)
         length.addWidget(self.length, 1)
         length.addWidget(self.length_unit, 1)
-        layout.addRow(_label("Train for", self.length, _LENGTH_TIP, self), length)
-        layout.addRow(_label("Name", self.name, _NAME_TIP, self), self.name)
+        layout.addRow(self.length_label, length)
+        layout.addRow(self.name_label, self.name)
         layout.addRow("", self.name_hint)
         layout.addRow(self.advanced_button)
         layout.addRow("", self.nothing_box)
@@ -211,13 +211,6 @@ class TrainPanel(WorkingDock):
 
     def _paint_plots(self, theme: str) -> None:
         self.curves.paint(theme)
-
-
-def _label(text: str, editor: QWidget, tip: str, parent: QWidget) -> QLabel:
-    label = QLabel(text, parent)
-    label.setBuddy(editor)
-    label.setToolTip(tooltip(tip))
-    return label
 
 
 def _button(text: str, kind: str, tip: str, parent: QWidget) -> QPushButton:

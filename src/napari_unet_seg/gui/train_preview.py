@@ -124,7 +124,7 @@ class TrainPreview(QObject):
         layout = resolve_axes(array, source.axes, source.channel)
         shown = dict(zip(source.axes, shown_index(self._viewer, image), strict=False))
         index = tuple(shown[axis] for axis in layout.labels_axes[:-2])
-        box = _middle(np.asarray(view_of(image)[0]), layout.labels_shape[-2:])
+        box = _middle(np.asarray(view_of(self._viewer, image)[0]), layout.labels_shape[-2:])
         look = Look(layout.plane(array, index), box, self._settings, self._known.setdefault(index, {}))
         return look, _shifted(source.placement, (*index, box[0].start, box[1].start), source.singles)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from napari_unet_seg.gui.train_chores import TrainChores
 from napari_unet_seg.gui.train_inputs import NO_LABELS
 from napari_unet_seg.gui.train_panel import TrainPanel
 from napari_unet_seg.gui.train_preview import TrainPreview
-from napari_unet_seg.gui.train_words import CANCELLED, ENDING, GO_ON, KEPT, READY, TAKEN, resume_words, training_words
+from napari_unet_seg.gui.train_words import CANCELLED, ENDING, GO_ON, KEPT, READY, TAKEN, WAITS, resume_words, training_words
 from napari_unet_seg.gui.training import PREPARING, Trained, resume_steps, train_steps
 from napari_unet_seg.io.run_plan import Plan, new_run, remove_run
 from napari_unet_seg.progress import Command, Progress
@@ -53,6 +52,7 @@ class TrainWidget(TrainPanel):
         super().__init__(napari_viewer)
         self._plan: Plan | None = None
         self._resumable: Plan | None = None
+        self._drawn: Path | None = None
         self._result: Trained | None = None
         self._began: tuple[float, int] | None = None
         self._ending = False
@@ -75,18 +75,19 @@ class TrainWidget(TrainPanel):
                 raise ModelError(TAKEN.format(name))
             if material is None:
                 return
-            plan = Plan(name, self.base, settings, folder=new_run(name), network=self.network.value())
+            count = self.learning.count
+            learned_from = "" if count is None else count.summary.sentence
+            plan = Plan(name, self.base, settings, learned_from, folder=new_run(name), network=self.network.value())
         except UnetSegError as error:
             self._show_error(error)
             return
-        count = self.learning.count
-        self._run(replace(plan, learned_from="" if count is None else count.summary.sentence), train_steps(plan, material))
+        self._run(plan, train_steps(plan, material))
 
     def resume(self) -> None:
         """Go on with a training that was stopped or interrupted."""
         plan = self._resumable
         if plan is not None and self._plan is None:
-            self._run(plan, resume_steps(plan))
+            self._run(plan, resume_steps(plan), goes_on=plan.folder == self._drawn)
 
     def stop(self) -> None:
         """End the training, and keep the best so far."""
@@ -138,13 +139,15 @@ class TrainWidget(TrainPanel):
         self.preview.stop()
         self.inputs.release()
 
-    def _run(self, plan: Plan, steps: Steps[Trained]) -> None:
-        """Start a training, or go on with one."""
+    def _run(self, plan: Plan, steps: Steps[Trained], *, goes_on: bool = False) -> None:
+        """Start a training, or go on with one, whose curves are there already if it is the last one."""
         # Before napari shows its bar, during which it lets events in, such as another click.
         self._plan, self._result, self._began, self._ending = plan, None, None, False
         self.trained.hide()
         self.status.clear()
-        self.curves.clear()
+        if not goes_on:
+            self.curves.clear()
+        self._drawn = plan.folder
         self.curves.show()
         self.status.show_progress(Progress(PREPARING, 0, 0))
         self._activity.start(f"Training {plan.name}")
@@ -199,6 +202,8 @@ class TrainWidget(TrainPanel):
         plan = self._resumable if self._result is None or self._result.report["stopped"] else None
         self.resume_button.setEnabled(plan is not None and free)
         self.resume_button.setToolTip(tooltip(resume_words(plan)))
+        self.resume_hint.setText("" if plan is None else WAITS.format(plan.name))
+        self.resume_hint.setVisible(plan is not None and free and self._result is None)
         self.trained.enable(free)
         kind = "primary" if self.trained.isHidden() else "secondary"
         if self.start_button.property("kind") != kind:
@@ -238,6 +243,7 @@ class TrainWidget(TrainPanel):
         self.status.forget_progress()
         self.curves.show_report(trained.report["curves"])
         self.trained.show_result(trained)
+        self.suggest_name()  # that of a training which waited may have been taken since
 
     def _show_error(self, error: BaseException) -> None:
         self.status.show_error(error)

@@ -28,6 +28,7 @@ READY = "Teach the model what you painted."
 TAKEN = "There is a model named {} already; choose another name."
 KEPT = "It is among the models of “Segment nuclei”, and on the command line: --model {}"
 NOTHING_TO_RESUME = "There is no training to go on with: one that was stopped, or interrupted when napari was closed."
+WAITS = "The training of “{}” has not ended: Resume goes on with it."
 _RESUME = "Go on with the training of “{}”, which learns from {}. What was painted since then is not part of it: for that, press Start."
 _SURE_AFTER = 1.0
 """Seconds after which the time that is left is told."""

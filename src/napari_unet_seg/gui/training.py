@@ -156,10 +156,10 @@ def engine_steps(plan: Plan, read: list[Lesson] | None = None, material: Materia
     from napari_unet_seg.core.train import iter_train
 
     started = time.monotonic()
-    check_name(plan.name)
-    if read is None or material is None:
+    if read is None or material is None:  # its name may have been taken since, and another one be given when it is kept
         images, annotations = read_data(plan.folder)
     else:
+        check_name(plan.name)
         images, annotations = [lesson.image for lesson in read], (yield from _iter_annotations(plan, read, material))
         write_plan(plan, images, annotations)
     model = yield from iter_train(images, annotations, base=plan.base or plan.network, settings=plan.settings, run=plan.folder)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pint
 
 from napari_unet_seg.errors import InputError
+from napari_unet_seg.gui.camera import corners_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -26,11 +27,12 @@ _ARC = 64
 Points = npt.NDArray[np.float64]
 
 
-def view_of(layer: Image) -> Polygons:
+def view_of(viewer: Viewer, layer: Image) -> Polygons:
     """Return what of an image the view shows, as one rectangle.
 
     Parameters
     ----------
+    viewer : napari.Viewer
     layer : napari.layers.Image
 
     Returns
@@ -43,11 +45,8 @@ def view_of(layer: Image) -> Polygons:
     InputError
         If nothing of the image is in view.
     """
-    corners = np.asarray(layer.corner_pixels, float)[:, layer.ndim - 2 :]
     shape = np.asarray((layer.data[0] if layer.multiscale else layer.data).shape[layer.ndim - 2 : layer.ndim])
-    if layer.multiscale:  # corners are those of the level that is shown
-        corners = corners * np.asarray(layer.downsample_factors)[layer.data_level, layer.ndim - 2 :]
-    low, high = np.clip(corners, 0, shape - 1)
+    low, high = np.clip(corners_in_view(viewer, layer), 0, shape - 1)
     if not (low < high).all():
         raise InputError("Nothing of the image is in view; move it into the window, or choose “Whole layer”.")
     (top, left), (bottom, right) = low - 0.5, high + 0.5
@@ -78,6 +77,24 @@ def areas_of(shapes: Shapes, layer: Image) -> Polygons:
     if not areas:
         raise InputError(f"“{shapes.name}” holds no area; draw a rectangle, a polygon or an ellipse there.")
     return tuple(tuple((round(float(y), _DIGITS), round(float(x), _DIGITS)) for y, x in _in_pixels(area, shapes, layer)) for area in areas)
+
+
+def lengths_of(shapes: Shapes, layer: Image) -> list[float]:
+    """Return how long the straight lines are that a person drew.
+
+    Parameters
+    ----------
+    shapes : napari.layers.Shapes
+        Other shapes than lines do not count.
+    layer : napari.layers.Image
+
+    Returns
+    -------
+    list of float
+        In pixels of the full-size image.
+    """
+    lines = [corners for corners, kind in zip(shapes.data, shapes.shape_type, strict=True) if kind == "line"]
+    return [float(np.hypot(*np.diff(_in_pixels(np.asarray(line, float), shapes, layer), axis=0)[0])) for line in lines]
 
 
 def shown_index(viewer: Viewer, layer: Image | Labels) -> tuple[int, ...]:

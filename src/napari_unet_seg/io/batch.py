@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from napari_unet_seg.atomic import make_folder
 from napari_unet_seg.errors import InputError, WriteError
 from napari_unet_seg.io.ahead import Ahead
-from napari_unet_seg.io.class_formats import class_formats
+from napari_unet_seg.io.batch_outputs import write_outputs
+from napari_unet_seg.io.behind import Behind
+from napari_unet_seg.io.class_formats import class_formats, with_intensities
 from napari_unet_seg.io.failures import FAILURES, explain, noted
-from napari_unet_seg.io.inputs import drop_suffix
 from napari_unet_seg.io.kept import measured_as
 from napari_unet_seg.io.quantities import Quantity, Wishes, ring_in_pixels
 from napari_unet_seg.io.remarks import describe
@@ -44,8 +45,8 @@ FORMATS = {
     "trackmate": ".tracks.xml",
 }
 """What can be written beside each other, and how the files end."""
-# As in blocks, the table is written before the labels, and all else after them: so it is known what a killed run had replaced.
-_RANK = {"csv": 0, "zarr": 1, "tiff": 2}
+_HELD = 2**24
+"""Pixels of labels up to which a result may wait to be written while the next image is segmented; of larger ones there is one at a time."""
 STAGE = "Segmenting"
 
 
@@ -144,23 +145,27 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     make_folder(plan.output)
     if not plan.summary and (old := old_tables(plan.output)):
         yield Progress(STAGE, 0, len(plan.sources), notice=f"{old} are of an earlier run over a folder, and stay as they are.")
-    with closing(Summary(plan.output)) as summary:
+    with closing(Summary(plan.output, of_classes=not loaded.settings.distance)) as summary:
         return (yield from _each(plan, predictor, summary))
 
 
 def _each(plan: Plan, predictor: Predictor, summary: Summary) -> Steps[tuple[Outcome, ...]]:
     """Go through the images, and write the tables over them."""
     outcomes: list[Outcome] = []
-    ahead = Ahead([source.path for source in plan.sources])
+    ahead, behind = Ahead([source.path for source in plan.sources]), Behind[Outcome]()
+    images = len(plan.sources)
     try:
         for number, source in enumerate(plan.sources):
-            steps = _Image(plan, source, summary, ahead).run(predictor)
+            image = _Image(plan, source, summary, ahead)
             stage = f"{STAGE} {source.relative.name}"
-            outcome = yield from relay(steps, partial(_counted, stage=stage, number=number, images=len(plan.sources)))
-            outcomes.append(outcome)
-            yield Progress(STAGE, number + 1, len(plan.sources), preview=outcome)
+            finish = yield from relay(image.run(predictor), partial(_counted, stage=stage, number=number, images=images))
+            behind.add(finish)
+            for outcome in behind.finished(leaving=0 if image.is_large or number + 1 == images else 1):
+                outcomes.append(outcome)
+                yield Progress(STAGE, number + 1, images, preview=outcome)
     finally:  # also when the run is cancelled: what is finished is in the tables
         ahead.close()
+        behind.close()
         if summary.started:
             summary.write()
     return tuple(outcomes)
@@ -196,21 +201,32 @@ class _Image:
         self.summary = summary
         self.warnings: list[str] = []
         self.written: tuple[str, ...] = ()
+        self.is_large = False
 
-    def run(self, predictor: Predictor) -> Steps[Outcome]:
-        """Do everything for the image; whatever goes wrong becomes the outcome's error, or a warning once its files are written."""
+    def run(self, predictor: Predictor) -> Steps[Callable[[], Outcome]]:
+        """Segment the image, and return what writes its files, in any thread; whatever goes wrong becomes the outcome's error."""
         started = time.monotonic()
-        table, thumbnail = None, None
         try:
             image, result = yield from self._segment(predictor)
-            outcome = describe(self.source, image, result)
-            outcome = dataclasses.replace(outcome, outputs=self._write(image, result))
-            table = result.features
+        except FAILURES as error:
+            return partial(self._finish, started, Outcome(self.source, error=explain(error)))
+        self.is_large = result.labels.size > _HELD
+        return partial(self._finish, started, None, (image, result))
+
+    def _finish(self, started: float, outcome: Outcome | None, found: tuple[ImageFile, Segmentation] | None = None) -> Outcome:
+        """Write and describe what was found; what goes wrong once the files are written is a warning."""
+        table, thumbnail = None, None
+        try:
+            if found is not None:
+                outcome = describe(self.source, *found)
+                outcome = dataclasses.replace(outcome, outputs=write_outputs(self.plan.outputs(self.source), *found, self.written))
+                table = found[1].features
         except FAILURES as error:
             outcome = Outcome(self.source, error=explain(error))
-        if self.plan.summary and not outcome.error:
+        assert outcome is not None  # either it failed, or something was found
+        if self.plan.summary and found is not None and not outcome.error:
             with noted("The contact sheet lacks its picture", self.warnings):
-                thumbnail = self._thumbnail(image, result)
+                thumbnail = self._thumbnail(*found)
         warnings = (*self.warnings, *outcome.warnings)
         outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started, warnings=warnings)
         return self.summary.add(outcome, table, thumbnail) if self.plan.summary else outcome
@@ -246,7 +262,7 @@ class _Image:
 
     def _noted(self, progress: Progress) -> Progress:
         """Keep the notices of the engine for the table of images."""
-        if progress.notice:
+        if progress.notice and progress.notice not in self.warnings:
             self.warnings.append(progress.notice)
         return progress
 
@@ -259,39 +275,19 @@ class _Image:
         """Add intensities and micrometres to the table, and the name of the input to the provenance."""
         from napari_unet_seg.core.measure import measure_intensities
         from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d
-        from napari_unet_seg.io.batch_large import NO_RINGS_IN_3D
+        from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
 
         features, ring = result.features, ring_in_pixels(self.plan.ring, image.scale)
         if measured and is_in_3d(features):
             self.warnings += [NO_RINGS_IN_3D] if ring else []
             features = features.merge(measure_intensities_in_3d(result.labels, measured), on="label", validate="1:1")
-        elif measured and features["label"].is_unique:  # of a class map, planes share their numbers
-            features = features.merge(measure_intensities(result.labels, measured, ring), on="label", validate="1:1")
+        elif measured:
+            features = with_intensities(features, measure_intensities(result.labels, measured, ring))
         features = add_micrometres(features, image.scale)
         provenance = {**result.provenance, **measured_as(measured, ring), "input": PurePosixPath(self.source.shown).name}
         if image.channel_axis is not None:
             provenance["channel_name"] = image.channel_names[provenance["channel"]]
         return dataclasses.replace(result, features=features, provenance=provenance)
-
-    def _write(self, image: ImageFile, result: Segmentation) -> tuple[Path, ...]:
-        from napari_unet_seg.io.labels_info import LabelsInfo
-        from napari_unet_seg.io.overlay import draw_overlay, write_png
-        from napari_unet_seg.io.writers import write_labels
-
-        axes = "".join(axis for axis in image.axes if axis not in "CS")
-        name = drop_suffix(result.provenance["input"])
-        info = LabelsInfo(axes, image.scale, name, result.provenance, result.features)
-        outputs = self.plan.outputs(self.source)
-        if "track" not in result.features:  # of an image without times, as a notice says
-            outputs.pop("trackmate", None)
-        for name in sorted((name for name in outputs if name not in self.written), key=lambda name: _RANK.get(name, len(_RANK))):
-            path = outputs[name]
-            make_folder(path.parent)
-            if name == "overlay":
-                write_png(path, draw_overlay(image, result.labels, result.provenance["channel"]))
-            else:
-                write_labels(path, result.classes if name == "classes" else result.labels, info=info)
-        return tuple(outputs.values())
 
     def _thumbnail(self, image: ImageFile, result: Segmentation) -> npt.NDArray[np.uint8]:
         from napari_unet_seg.io.contact_sheet import THUMBNAIL

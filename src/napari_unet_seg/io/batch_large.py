@@ -18,6 +18,7 @@ from napari_unet_seg.core.stack import check_stack
 from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.block_image import unfinished_of
+from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
 from napari_unet_seg.io.block_run import STAGE
 from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as, read_labels
 from napari_unet_seg.io.quantities import ring_in_pixels
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 LARGE_PLANE, LARGE_STACK = 2**26, 2**28
 """Pixels of a plane, and of all planes, from which on an image is segmented in blocks: in memory, a plane takes some sixty bytes a pixel
 while it is segmented, and a stack five for each pixel of its labels and classes."""
-NO_RINGS_IN_3D = "Rings are of single planes, so that nuclei in 3D were measured without."
+IN_MEMORY = "Class maps are made in this computer's memory, some 60 bytes a pixel; leave them out, or name a region, for larger images."
 _STORES = ("zarr", "tiff")
-_COUNTED = ("label", "touches_border")
+_COUNTED = ("label", "touches_border", "volume", "track")
+"""Columns from which counts are told, as far as they are there."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,10 @@ def iter_ready(plan: Plan, source: Source, found: Found, predictor: Predictor) -
         If an earlier run went with other settings, or by another model.
     """
     ready = _finished_before(plan, source, found, predictor.model) if plan.resume else None
-    if ready is None and _goes_in_blocks(plan, found, predictor.model):
-        return (yield from _iter_in_blocks(plan, source, found, predictor))
+    if ready is None and _is_large(plan, found):
+        if "classes" not in plan.formats and predictor.model.settings.distance:
+            return (yield from _iter_in_blocks(plan, source, found, predictor))
+        yield Progress(STAGE, 0, 0, notice=IN_MEMORY)
     if ready is not None:
         yield from check_stack(found.axes, found.settings)
         for notice in _notices(ready.result):
@@ -126,16 +130,9 @@ def iter_ready(plan: Plan, source: Source, found: Found, predictor: Predictor) -
     return ready
 
 
-def _goes_in_blocks(plan: Plan, found: Found, model: Model) -> bool:
-    """Say whether an image is segmented in blocks.
-
-    Linked planes, nuclei that are followed and class maps need the whole in memory; a cluster works on blocks of images of any size.
-    """
-    image, settings = found.image, found.settings
-    linked = settings.stack == "linked" or settings.track != "none"
-    if linked or "classes" in plan.formats or not model.settings.distance:
-        return False
-    axes, shape = image.axes, image.levels[0].shape
+def _is_large(plan: Plan, found: Found) -> bool:
+    """Say whether an image is segmented in blocks: a cluster works on blocks of images of any size."""
+    axes, shape = found.image.axes, found.image.levels[0].shape
     plane = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis in "YX")
     whole = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis not in "CS")
     return plan.scheduler != LOCAL or plane > LARGE_PLANE or whole > LARGE_STACK
@@ -164,8 +161,8 @@ def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predict
         table=table,
         source=source.path,
     )
-    stored = yield from iter_segment_to(image.data, target, predictor.model, predictor.device.name, found.settings, options)
-    counted_alone = not plan.summary and not {"rois", "geojson"} & set(plan.formats)
+    stored = yield from iter_segment_to(image.data, target, predictor.model, predictor.asked, found.settings, options)
+    counted_alone = not plan.summary and not {"rois", "geojson", "trackmate"} & set(plan.formats)
     features, labels = _read_table(table, _COUNTED if counted_alone else None), read_labels(stored.path, found.axes)
     if "csv" not in outputs:
         table.unlink()
@@ -215,7 +212,7 @@ def _about(source: Source, image: ImageFile, channel: int | None) -> dict[str, A
 def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.read_csv(path, usecols=list(columns) if columns else None)
+    table = pd.read_csv(path, usecols=(lambda name: name in columns) if columns else None)
     table["index"] = table["label"]
     return table
 
@@ -223,11 +220,11 @@ def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFr
 def _notices(result: Segmentation) -> tuple[str, ...]:
     """Return what had been told of an image, as far as the provenance knows it."""
     from napari_unet_seg.core.normalize import Limits
-    from napari_unet_seg.core.plane import reduced_notice
+    from napari_unet_seg.core.scale import size_notice
     from napari_unet_seg.core.segment import blank_notice
 
     made = result.provenance
-    reduced = next((diameter for diameter in made["diameters"] if diameter), 0.0) if not made["settings"]["diameter"] else 0.0
-    notices = (reduced_notice(reduced) if reduced else "", blank_notice([Limits(**limits) for limits in made["limits"]]))
+    rescaled = next((diameter for diameter in made["diameters"] if diameter), 0.0) if not made["settings"]["diameter"] else 0.0
+    notices = (size_notice(rescaled) if rescaled else "", blank_notice([Limits(**limits) for limits in made["limits"]]))
     rings = NO_RINGS_IN_3D if made.get("ring") and is_in_3d(result.features) else ""
     return tuple(filter(None, (*notices, rings)))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,10 @@ import numpy as np
 from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.errors import SettingsError, WriteError
 from napari_unet_seg.io.block_job import Job
+from napari_unet_seg.io.block_options import NO_RINGS_IN_3D, OutOfCore, Stored
 from napari_unet_seg.io.block_run import STAGE, PlaneDone, PlaneRun
-from napari_unet_seg.io.block_table import iter_bands, write_bands
+from napari_unet_seg.io.block_store import writing
+from napari_unet_seg.io.block_table import Found, gathered, iter_bands, with_tracks, write_bands
 from napari_unet_seg.io.kept import identity, measured_as
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.workers import LOCAL, Workers
@@ -37,80 +37,6 @@ _LABELS, _MODEL, _PLAN, _IMAGE = "labels.zarr", "model.safetensors", "plan.json"
 def unfinished_of(target: Path) -> Path:
     """Return the hidden folder beside a target in which everything lies until it is finished."""
     return target.with_name(f".{target.name}.unfinished")
-
-
-@dataclass(frozen=True)
-class OutOfCore:
-    """What `segment_to` must know besides the image, the target and the settings.
-
-    Parameters
-    ----------
-    axes : str, optional
-        One letter a dimension of an array; a file tells its own.
-    channel : int or str, optional
-        Which channel shows nuclei: its number, or of a file also its name.
-    scale : mapping of str to float
-        Micrometres per pixel along ``Z``, ``Y``, ``X`` and seconds along ``T`` of an array; a file tells its own.
-    measure : mapping of str to array-like, or sequence of str
-        Channels whose intensities are measured: arrays of the labels' shape by name, or of a file their names or numbers.
-    ring : float
-        Width in pixels of a ring around each nucleus in which they are measured too; 0 for none.
-    block : int
-        Edge in pixels of the blocks that are decoded at a time; 0 is automatic. It changes memory, never the labels.
-    scheduler : str
-        ``"local"``, or the address of a scheduler of dask.distributed; its workers must reach image and target by the same paths.
-    resume : bool
-        Whether to go on with what a killed run left.
-    overwrite : bool
-        Whether labels that are there may be replaced.
-    about : mapping
-        More to say in the provenance, as JSON can hold it.
-    table : path-like, optional
-        Where the measurements go, CSV; beside the labels if not given.
-    source : path-like, optional
-        The file of an array that was read from one; of a path as the image it is known. What is there is kept only while it is the same.
-    """
-
-    axes: str | None = None
-    channel: int | str | None = None
-    scale: Mapping[str, float] = field(default_factory=dict)
-    measure: Mapping[str, Any] | Sequence[str] = ()
-    ring: float = 0.0
-    block: int = 0
-    scheduler: str = LOCAL
-    resume: bool = False
-    overwrite: bool = False
-    about: Mapping[str, Any] = field(default_factory=dict)
-    table: str | os.PathLike[str] | None = None
-    source: str | os.PathLike[str] | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What `segment_to` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The labels.
-    table : Path
-        The measurements, CSV.
-    count : int
-        Number of nuclei (outlines, in a stack).
-    touching_border : int
-        How many of them touch the border of their plane.
-    shape : tuple of int
-        Of the labels.
-    provenance : dict
-        What made the labels, as of `Segmentation`.
-    """
-
-    path: Path
-    table: Path
-    count: int
-    touching_border: int
-    shape: tuple[int, ...]
-    provenance: Mapping[str, Any]
 
 
 class ImageRun:
@@ -151,7 +77,9 @@ class ImageRun:
         Stored
         """
         from napari_unet_seg.core.segment import blank_notice
+        from napari_unet_seg.core.stack import check_stack
 
+        yield from check_stack(self.info.axes, self.work.settings)
         self._begin()
         done: list[PlaneDone] = []
         limits: list[Limits] = []
@@ -165,13 +93,16 @@ class ImageRun:
             done.append((yield from relay(steps, partial(_over_planes, number=number, planes=self.work.layout.plane_count))))
         if notice := blank_notice(limits):
             yield Progress(STAGE, 0, 0, notice=notice)
-        return self._finish(done, limits)
+        found = yield from self._iter_assemble(done)
+        return self._finish(done, limits, found)
 
     def _begin(self) -> None:
         """Make the folder, or go on with the one that is there if it was made in the same way."""
         plan = self._plan()
         if self.options.resume and _can_go_on(self.folder, plan, self.options.overwrite):
             return
+        if not (self.options.resume or self.options.overwrite) and any(self.folder.glob("plane*")):
+            raise WriteError(f"{self.folder} has what a run left unfinished; go on with it (--resume), or begin anew (--overwrite).")
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
             self.folder.mkdir(parents=True)
@@ -206,18 +137,18 @@ class ImageRun:
         import zarr
 
         chunks = tuple(min(CHUNK, size) if axis in "YX" else 1 for axis, size in zip(self.work.layout.axes, full.shape, strict=True))
-        stored = zarr.create_array(self.folder / _IMAGE, data=full, chunks=chunks, overwrite=True)
+        with writing(self.folder / _IMAGE):
+            stored = zarr.create_array(self.folder / _IMAGE, data=full, chunks=chunks, overwrite=True)
         return (da.from_zarr(stored),)  # type: ignore[no-untyped-call]
 
     def _job(self, levels: tuple[Any, ...], index: tuple[int, ...]) -> Job:
         from napari_unet_seg.core.block_plane import Look
         from napari_unet_seg.core.device import compute_errors
         from napari_unet_seg.core.normalize import estimate_limits
-        from napari_unet_seg.core.predict import AUTOMATIC_TILE
         from napari_unet_seg.core.pyramid import take_plane
 
         predictor, layout = self.work.predictor, self.work.layout
-        settings = dataclasses.replace(predictor.settings, tile=predictor.settings.tile or AUTOMATIC_TILE[predictor.device.name])
+        settings = dataclasses.replace(predictor.settings, tile=predictor.tile)
         with compute_errors("Reading the image"):
             limits = estimate_limits(take_plane(self.work.levels, layout, index).full, settings)
         order = [place for place in stored_order(self.info) if place < len(index)]
@@ -226,17 +157,50 @@ class ImageRun:
             layout=layout,
             index=index,
             model=self.folder / _MODEL,
-            device=predictor.device.name if self.options.scheduler == LOCAL else "auto",
+            device=predictor.device.name if self.options.scheduler == LOCAL else predictor.asked,
             settings=settings,
             seen=Look(limits, block=self.options.block),
             folder=self.folder / "-".join(["plane", *(f"{place:05}" for place in index)]),
             labels=self.folder / _LABELS / "0",
             place=tuple(index[place] for place in order),
-            channels=dict(self.options.measure) if isinstance(self.options.measure, Mapping) else {},
+            channels={} if self._linked else self._channels,
             ring=self.options.ring,
         )
 
-    def _finish(self, done: list[PlaneDone], limits: list[Limits]) -> Stored:
+    @property
+    def _channels(self) -> dict[str, Any]:
+        return dict(self.options.measure) if isinstance(self.options.measure, Mapping) else {}
+
+    @property
+    def _linked(self) -> bool:
+        from napari_unet_seg.core.stack import is_linked
+
+        return is_linked(self.info.axes, self.work.settings)
+
+    def _iter_assemble(self, done: list[PlaneDone]) -> Steps[Found]:
+        """Link slices and follow times, as far as the settings ask for it."""
+        from napari_unet_seg.core.stack import is_followed
+        from napari_unet_seg.core.volumes import add_micrometres
+        from napari_unet_seg.io.block_stack import NEEDED, Pile, follow, iter_link, iter_measure
+
+        settings, pile = self.work.settings, Pile(self.folder / _LABELS, self.info)
+        followed = is_followed(self.info.axes, settings)
+        if not (self._linked or followed):
+            return Found(pile.group, self._bands(done))
+        outlines = gathered(self._bands(done, physical=False), (*NEEDED, *(f"plane_{axis.lower()}" for axis in self.info.axes)))
+        if not self._linked:
+            tracks = follow(pile, outlines, settings)
+            return Found(pile.group, with_tracks(self._bands(done, physical=False), tracks, self.info))
+        if self.options.ring and self._channels:
+            yield Progress(STAGE, 0, 0, notice=NO_RINGS_IN_3D)
+        linked = yield from iter_link(pile, outlines, settings)
+        table = follow(linked.pile, linked.table, settings) if followed else linked.table
+        if self._channels:
+            measured = yield from iter_measure(linked, self._channels)
+            table = table.merge(measured, on="label", validate="1:1")
+        return Found(linked.pile.group, iter([add_micrometres(table.drop(columns="index"), self.info.scale)]), len(table))
+
+    def _finish(self, done: list[PlaneDone], limits: list[Limits], found: Found) -> Stored:
         """Write table and labels to their places, and clear away what was between."""
         from napari_unet_seg.core.segment import provenance_of
 
@@ -246,30 +210,30 @@ class ImageRun:
         provenance |= {**measured_as(self.options.measure, self.options.ring), **self.options.about}
         info = dataclasses.replace(self.info, provenance=provenance)
         table = Path(self.options.table or self.target.with_suffix(".csv"))
-        border = write_bands(table, self._bands(done))
+        border = write_bands(table, found.bands)
         if self.target.suffix.lower() == ".zarr":
-            finish_zarr(self.folder / _LABELS, info)
+            with writing(found.labels):
+                finish_zarr(found.labels, info)
             with atomic_path(self.target) as temporary:
-                (self.folder / _LABELS).rename(temporary)
+                found.labels.rename(temporary)
         else:
-            self._write_tiff(info)
+            self._write_tiff(found.labels, info)
         shutil.rmtree(self.folder, ignore_errors=True)
-        return Stored(self.target, table, sum(plane.count for plane in done), border, self.shape, provenance)
+        count = sum(plane.count for plane in done) if found.count is None else found.count
+        return Stored(self.target, table, count, border, self.shape, provenance)
 
-    def _bands(self, done: list[PlaneDone]) -> Iterator[pd.DataFrame]:
+    def _bands(self, done: list[PlaneDone], physical: bool = True) -> Iterator[pd.DataFrame]:
         scale = (self.info.step("Y"), self.info.step("X"))
-        known = None if None in scale else scale
+        known = None if None in scale or not physical else scale
         for plane in done:
             names = dict(zip((f"plane_{axis.lower()}" for axis in self.info.axes), plane.bench.job.index, strict=False))
             yield from iter_bands(plane.bench.store, plane.bench.plane.blocks, names, known)  # type: ignore[arg-type]  # not None
 
-    def _write_tiff(self, info: LabelsInfo) -> None:
-        import dask.array as da
-
+    def _write_tiff(self, group: Path, info: LabelsInfo) -> None:
+        from napari_unet_seg.io.block_stack import Pile
         from napari_unet_seg.io.tiff_writer import write_tiff
 
-        labels = da.from_zarr(self.folder / _LABELS / "0")  # type: ignore[no-untyped-call]
-        write_tiff(self.target, labels.transpose(np.argsort(stored_order(self.info)).tolist()).astype(np.int32), info)
+        write_tiff(self.target, Pile(group, info).labels, info)
 
 
 def _over_planes(progress: Progress, number: int, planes: int) -> Progress:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.lattice import Lattice, box_of, grown
-from napari_unet_seg.io.block_store import BlockStore
+from napari_unet_seg.io.block_store import BlockStore, writing
 from napari_unet_seg.io.zarr_writer import CHUNK
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MAPS, HILLS, NUCLEI, WRITTEN, ROWS = STEPS = ("maps", "hills", "nuclei", "written", "rows")
 SHARES, REPORTS, NUMBERS = "shares", "reports", "numbers"
+_CELL = 4 * CHUNK
+"""Edge of what is written at a time: whole chunks, so that no two workers write the same."""
 _CACHE_BYTES = 2**27
 """Maps that are kept in memory: neighbouring blocks read the tiles between them again."""
 
@@ -108,7 +110,7 @@ class Bench:
         self.store = BlockStore(job.folder)
         self.predictor = predictor or Predictor(load_model(job.model), job.device, job.settings)
         self.plane = BlockPlane(self.predictor, take_plane(job.levels, job.layout, job.index), job.seen)
-        self.cells = Lattice.regular(self.plane.shape, 2 * CHUNK)  # whole chunks: no two workers write the same
+        self.cells = Lattice.regular(self.plane.shape, _CELL)
         largest = max(np.diff(self.plane.tiles.rows)) * max(np.diff(self.plane.tiles.columns)) * 4
         self._maps = lru_cache(max(4, _CACHE_BYTES // int(largest)))(self._load_maps)
         self._steps: dict[str, Callable[[int], None]] = {
@@ -176,7 +178,8 @@ class Bench:
     def _write(self, number: int) -> None:
         cell = self.cells.cell(number)
         labels = self.plane.blocks.read(cell, self._numbered)
-        self._target()[(*self.job.place, *cell)] = labels
+        with writing(self.job.labels):
+            self._target()[(*self.job.place, *cell)] = labels
         self.store.put(f"{WRITTEN}/{number}", {"digest": np.frombuffer(_digest(labels), np.uint8)})
 
     def _numbered(self, number: int) -> Array:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.scale import AGREEMENT, is_too_large, typical_diameter
+from napari_unet_seg.core.scale import AGREEMENT, UNASKED, is_too_much, is_unfamiliar, size_notice, typical_diameter
 from napari_unet_seg.io.block_job import HILLS, MAPS, NUCLEI, NUMBERS, REPORTS, ROWS, SHARES, STEPS, WRITTEN, Bench, Job
 from napari_unet_seg.io.block_store import BlockStore
 from napari_unet_seg.progress import Progress, Steps
 
 if TYPE_CHECKING:
-    from napari_unet_seg.core.hills import Hills
     from napari_unet_seg.core.predict import Predictor
     from napari_unet_seg.io.workers import Workers
 
@@ -22,7 +22,7 @@ STAGE = "Segmenting"
 TASKS = {MAPS: STAGE, HILLS: "Separating the nuclei", NUCLEI: "Drawing the nuclei", WRITTEN: "Writing the labels", ROWS: "Measuring"}
 """What each step is to a person."""
 DONE = "done"
-_FULL, _REDUCED, _CHOSEN = "full", "reduced", "chosen"
+_FULL, _RESCALED, _CHOSEN = "full", "rescaled", "chosen"
 
 Array = npt.NDArray[Any]
 
@@ -100,7 +100,7 @@ class PlaneRun:
 
     def _finished(self, before: int) -> PlaneDone | None:
         """Return the plane if an earlier run had finished it, and it is still whole."""
-        for name in (_REDUCED, _FULL):
+        for name in (_RESCALED, _FULL):
             bench = self._bench(name)
             if not bench.store.check(DONE):
                 continue
@@ -112,31 +112,33 @@ class PlaneRun:
         return None
 
     def _iter_looks(self, told: bool) -> Steps[tuple[Bench, float]]:
-        """Look at the plane, and again at a smaller scale if its nuclei are far too large, as `napari_unet_seg.core.plane` does."""
-        chosen = BlockStore(self.job.folder / _REDUCED)
+        """Look at the plane, and again at another scale for nuclei of an unknown size, as `napari_unet_seg.core.plane` does."""
+        chosen = BlockStore(self.job.folder / _RESCALED)
         if chosen.check(_CHOSEN):
             diameter = float(chosen.get(_CHOSEN)["diameter"])
-            bench = self._bench(_REDUCED, diameter)
+            bench = self._bench(_RESCALED, diameter)
             yield from self._iter_look(bench)
             return bench, diameter
         bench = self._bench(_FULL)
         areas = yield from self._iter_look(bench)
         diameter, known = self.job.settings.diameter, self.predictor.known_diameter
         estimate = typical_diameter(areas)
-        if diameter or not is_too_large(estimate, known):
+        if diameter or not is_unfamiliar(estimate, *self.predictor.known_sizes):
             return bench, diameter
-        reduced = self._bench(_REDUCED, estimate)
-        again = yield from self._iter_look(reduced)
+        if is_too_much(estimate, known, math.prod(bench.plane.shape)):
+            if not told:
+                yield Progress(STAGE, 0, 0, notice=UNASKED)
+            return bench, diameter
+        rescaled = self._bench(_RESCALED, estimate)
+        again = yield from self._iter_look(rescaled)
         if again.sum() < AGREEMENT * areas.sum():
-            reduced.store.drop(*STEPS, SHARES, REPORTS)
+            rescaled.store.drop(*STEPS, SHARES, REPORTS)
             return bench, diameter
         chosen.put(_CHOSEN, {"diameter": np.array(estimate)})
         bench.store.drop(*STEPS, SHARES, REPORTS)
         if not told:
-            from napari_unet_seg.core.plane import reduced_notice
-
-            yield Progress(STAGE, 0, 0, notice=reduced_notice(estimate))
-        return reduced, estimate
+            yield Progress(STAGE, 0, 0, notice=size_notice(estimate))
+        return rescaled, estimate
 
     def _iter_look(self, bench: Bench) -> Steps[Array]:
         """Find the nuclei at one scale: their areas, in the order of their first pixels."""
@@ -166,7 +168,7 @@ def _share(bench: Bench) -> None:
     names = [f"{SHARES}/{number}" for number in range(bench.count(HILLS))]
     if all(bench.store.check(name) for name in names):
         return
-    blocks: list[Hills] = [Hills(**bench.store.get(f"{HILLS}/{number}")) for number in range(bench.count(HILLS))]
+    blocks = (Hills(**bench.store.get(f"{HILLS}/{number}")) for number in range(bench.count(HILLS)))
     for name, share in zip(names, join_hills(blocks, bench.plane.blocks, bench.job.settings), strict=True):
         bench.store.put(name, {key: np.asarray(value) for key, value in vars(share).items()})
 

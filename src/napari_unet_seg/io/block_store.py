@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +59,15 @@ class BlockStore:
         body = bytes(zstd_encode(content, level=_LEVEL))
         path = self.folder / name
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_digest(body) + body)
-            temporary.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise WriteError(f"{path} was not written: {error.strerror or error}; free some space and go on with --resume.") from error
+        with writing(path):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_bytes(_digest(body) + body)
+                temporary.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
 
     def get(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return arrays by their name.
@@ -121,6 +122,25 @@ class BlockStore:
             return None
         digest, body = content[:_DIGEST], content[_DIGEST:]
         return body if digest == _digest(body) else None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system raises while something is written, such as when a disk is full, into a sentence.
+
+    Parameters
+    ----------
+    path : Path
+        What is written inside the block.
+
+    Raises
+    ------
+    WriteError
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(f"{path} was not written: {error.strerror or error}; free some space and go on with --resume.") from error
 
 
 def _digest(body: bytes) -> bytes:

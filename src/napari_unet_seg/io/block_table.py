@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.core.lattice import Lattice
     from napari_unet_seg.io.block_store import BlockStore
+    from napari_unet_seg.io.labels_info import LabelsInfo
 
 
 def iter_bands(store: BlockStore, blocks: Lattice, plane: Mapping[str, int], scale: Sequence[float] | None) -> Iterator[pd.DataFrame]:
@@ -50,6 +52,72 @@ def iter_bands(store: BlockStore, blocks: Lattice, plane: Mapping[str, int], sca
         for position, (column, place) in enumerate(plane.items()):
             table.insert(1 + position, column, place)
         yield add_physical(table, scale) if scale else table
+
+
+@dataclass(frozen=True)
+class Found:
+    """Labels and table of an image, before they are put into their places.
+
+    Parameters
+    ----------
+    labels : Path
+        As of `napari_unet_seg.io.zarr_writer.create_zarr`.
+    bands : iterator of pandas.DataFrame
+        The table, piece by piece.
+    count : int or None
+        Number of nuclei, where they are not those of the planes.
+    """
+
+    labels: Path
+    bands: Iterator[pd.DataFrame]
+    count: int | None = None
+
+
+def gathered(bands: Iterator[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Put a table together, of a few columns, as far as they are there.
+
+    Parameters
+    ----------
+    bands : iterator of pandas.DataFrame
+    columns : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``index`` for napari.
+    """
+    import pandas as pd
+
+    parts = [band[[name for name in band if name in columns]] for band in bands]
+    # Tables without rows would change the dtypes of the others.
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return table.assign(index=table["label"])
+
+
+def with_tracks(bands: Iterator[pd.DataFrame], tracks: pd.DataFrame, info: LabelsInfo) -> Iterator[pd.DataFrame]:
+    """Add to each nucleus its track, and then sizes in micrometres.
+
+    Parameters
+    ----------
+    bands : iterator of pandas.DataFrame
+        The rows of all nuclei, in pixels.
+    tracks : pandas.DataFrame
+        ``label``, ``track`` and ``parent`` of each.
+    info : LabelsInfo
+        Its scale.
+
+    Yields
+    ------
+    pandas.DataFrame
+    """
+    from napari_unet_seg.core.volumes import add_micrometres
+
+    known = tracks.set_index("label")
+    for band in bands:
+        place = list(band).index("score") + 1
+        for column in ("parent", "track"):
+            band.insert(place, column, known[column].reindex(band["label"]).to_numpy(np.int64))
+        yield add_micrometres(band, info.scale)
 
 
 def write_bands(path: Path, bands: Iterator[pd.DataFrame]) -> int:

@@ -58,6 +58,8 @@ class ImageFile:
         How the labels were made, when this package made them.
     notice : str
         A sentence that the user should read, such as on what of the file is not opened; else empty.
+    stored : tuple of zarr.Array
+        The levels of large labels as they lie in their chunks, for somebody who looks at a few of them at a time; else empty.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class ImageFile:
     is_labels: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
     notice: str = ""
+    stored: tuple[Any, ...] = ()
 
     @property
     def levels(self) -> list[Any]:

@@ -220,6 +220,9 @@ def _layer(image: ImageFile, channel: int) -> LayerTuple:
         "multiscale": len(levels) > 1,
         "metadata": {"axes": axes, "channel": name, FILE_KEY: file_record(image, channel)},
     }
+    if image.is_labels and image.stored:
+        # Of dask arrays, napari reads whole blocks, which are larger than chunks, and keeps up to a quarter of the memory full of them.
+        levels = list(image.stored)
     data = levels if len(levels) > 1 else levels[0]
     if image.is_labels:
         if image.provenance:

@@ -77,6 +77,7 @@ def _read_group(path: Path, root: zarr.Group) -> ImageFile:
     described = _describe(metadata, found, letters)
     levels = _load(arrays, letters, whole=is_labels or image_module.is_label_name(path))
     levels = [level.transpose(order) for level in levels]
+    as_stored = is_labels and order == tuple(range(len(order))) and not isinstance(levels[0], np.ndarray)
     return ImageFile(
         path=path,
         data=levels if len(levels) > 1 else levels[0],
@@ -88,6 +89,7 @@ def _read_group(path: Path, root: zarr.Group) -> ImageFile:
         is_labels=is_labels,
         provenance=provenance,
         notice=_notice(path, root),
+        stored=tuple(arrays) if as_stored else (),
     )
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet_seg.errors import InputError, ModelError, SettingsError, WriteError
-from napari_unet_seg.io.block_image import ImageRun, OutOfCore, Stored, unfinished_of
+from napari_unet_seg.io.block_image import ImageRun, unfinished_of
+from napari_unet_seg.io.block_options import OutOfCore, Stored
 from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as
+from napari_unet_seg.io.quantities import spaced
 from napari_unet_seg.io.workers import open_workers
 from napari_unet_seg.io.zarr_writer import refuse_other_folder
 from napari_unet_seg.progress import Steps, drain
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["OutOfCore", "Stored", "iter_segment_to", "segment_to"]
 
 ENDINGS = (".zarr", ".tif", ".tiff")
+SMALLEST_BLOCK = 32
+"""Pixels: smaller blocks are hardly larger than a nucleus, and there would be millions of them."""
 
 
 def segment_to(
@@ -56,7 +60,7 @@ def segment_to(
     device : {"auto", "cuda", "mps", "cpu"}
         Where to compute.
     settings : SegmentSettings, optional
-        The model's own if not given. Planes of a stack are not linked: `stack` is "planes" or "maximum", and `track` "none".
+        The model's own if not given. Where slices are linked or nuclei followed, `spacing` is taken from the scale if it is 0.
     options : OutOfCore, optional
         Axes, channel, measurements, blocks, workers, resuming.
 
@@ -110,7 +114,7 @@ def iter_segment_to(
     if not loaded.settings.distance:
         raise ModelError(f"The model {loaded.name!r} predicts classes without a distance map; use `segment` with it.")
     levels, options = _opened(image, options, settings or loaded.defaults)
-    _check_settings(settings or loaded.defaults)
+    settings = spaced(settings or loaded.defaults, options.scale)
     if isinstance(options.channel, str):
         raise InputError(f"The channel is {options.channel!r}, and an array has no names for its channels; give the number, from 0 on.")
     channel = None if options.channel is None else int(options.channel)
@@ -138,18 +142,16 @@ def _check_target(target: Path, options: OutOfCore) -> None:
 
 def _check_options(options: OutOfCore, shape: tuple[int, ...]) -> None:
     """Refuse what would fail only when most of the work is done."""
-    if options.block < 0:
-        raise SettingsError(f"block is {options.block}; it must be a number of pixels, or 0, which is automatic.")
+    if options.block and options.block < SMALLEST_BLOCK:
+        raise SettingsError(f"block is {options.block}; it must be at least {SMALLEST_BLOCK} pixels, or 0, which is automatic.")
+    for axis, step in options.scale.items():
+        if not 0 < step < math.inf:
+            raise InputError(f"The scale along {axis} is {step}; it must be positive micrometres (seconds along T), or left out.")
     if options.ring and not 1 <= options.ring < math.inf:
         raise SettingsError(f"The ring is {options.ring:g} px wide; it must have at least 1 px, or be 0 for none.")
     for name, array in options.measure.items() if isinstance(options.measure, Mapping) else ():
         if tuple(array.shape) != shape:
             raise InputError(f"The channel {name!r} has shape {tuple(array.shape)}, and the labels {shape}; they must be equal.")
-
-
-def _check_settings(settings: SegmentSettings) -> None:
-    if settings.stack == "linked" or settings.track != "none":
-        raise SettingsError("Planes and times of an image that is segmented in blocks cannot be linked; leave out linking and tracking.")
 
 
 def _kept(target: Path, work: Work, options: OutOfCore) -> Stored | None:

@@ -128,9 +128,7 @@ class Wishes:
             If a size is in micrometres and the pixel size is not known, or a setting is out of range.
         """
         sizes: dict[str, Any] = {name: _in_pixels(name, size, scale) for name, size in self.sizes.items()}
-        settings = dataclasses.replace(defaults, **self.values, **sizes)
-        linked = settings.stack == "linked" or settings.track != "none"
-        return dataclasses.replace(settings, spacing=plane_spacing(scale)) if linked and not settings.spacing else settings
+        return spaced(dataclasses.replace(defaults, **self.values, **sizes), scale)
 
     def check(self, defaults: SegmentSettings) -> None:
         """Raise for what is wrong on every image, whatever its pixel size.
@@ -142,6 +140,23 @@ class Wishes:
         """
         pixels = {name: size for name, size in self.sizes.items() if not size.physical}
         Wishes(self.values, pixels).settings(defaults, {})
+
+
+def spaced(settings: SegmentSettings, scale: Mapping[str, float]) -> SegmentSettings:
+    """Return settings with the distance of the slices, where it matters and was not given.
+
+    Parameters
+    ----------
+    settings : SegmentSettings
+    scale : mapping of str to float
+        As of `plane_spacing`.
+
+    Returns
+    -------
+    SegmentSettings
+    """
+    linked = settings.stack == "linked" or settings.track != "none"
+    return dataclasses.replace(settings, spacing=plane_spacing(scale)) if linked and not settings.spacing else settings
 
 
 def plane_spacing(scale: Mapping[str, float]) -> float:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.io.inputs import Source
 
-NUCLEI, IMAGES, SHEET = "nuclei.csv", "images.csv", "contact_sheet.png"
+NUCLEI, CLASSES, IMAGES, SHEET = "nuclei.csv", "classes.csv", "images.csv", "contact_sheet.png"
 _COUNTS = ("nuclei", "per_mm2", "touching_border", "planes", "times", "tracks", "megapixels")
 COLUMNS = ("file", *_COUNTS, "polarity", "low", "high", "warnings", "error")
 """Columns of the table of images."""
@@ -131,11 +131,14 @@ class Summary:
     ----------
     folder : Path
         Where the run writes.
+    of_classes : bool
+        Whether the rows are classes of class maps, and not nuclei.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, of_classes: bool = False) -> None:
         """Start without images."""
         self.folder = folder
+        self.name = CLASSES if of_classes else NUCLEI
         self.sheet = ContactSheet(folder)
         self._rows: list[dict[str, Any]] = []
         self._columns: dict[str, None] = {"file": None}
@@ -167,7 +170,7 @@ class Summary:
         """
         problems: list[str] = []
         if table is not None:
-            with noted(f"{NUCLEI} lacks this image", problems):
+            with noted(f"{self.name} lacks this image", problems):
                 self._spool_table(table, outcome.source.shown)
         with noted("A page of the contact sheet is missing", problems):
             self.sheet.add(thumbnail, outcome.source.shown, outcome.error or outcome.found)
@@ -189,13 +192,14 @@ class Summary:
             If the system refuses to write one of them.
         """
         problems: list[str] = []
-        steps = {IMAGES: self._write_images, NUCLEI: self._write_nuclei, SHEET: self.sheet.finish, "Old pages stay": self.sheet.remove_old}
+        steps = {IMAGES: self._write_images, self.name: self._write_nuclei, SHEET: self.sheet.finish}
+        steps["Old pages stay"] = self.sheet.remove_old
         for name, step in steps.items():
             with noted(name, problems):
                 step()
         if problems:
             raise WriteError(" ".join(problems))
-        return (self.folder / NUCLEI, self.folder / IMAGES, *self.sheet.pages)
+        return (self.folder / self.name, self.folder / IMAGES, *self.sheet.pages)
 
     def close(self) -> None:
         """Give the room on the disk back."""
@@ -208,7 +212,7 @@ class Summary:
             writer.writerows(self._rows)
 
     def _write_nuclei(self) -> None:
-        with atomic_path(self.folder / NUCLEI) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        with atomic_path(self.folder / self.name) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow(self._columns)
             for table in self._tables():
                 table.reindex(columns=list(self._columns)).to_csv(file, index=False, header=False, lineterminator="\n")
@@ -251,7 +255,7 @@ def old_tables(folder: Path) -> str:
     str
         Their names and the folder; empty when there is none.
     """
-    found = [name for name in (NUCLEI, IMAGES) if (folder / name).exists()]
+    found = [name for name in (NUCLEI, CLASSES, IMAGES) if (folder / name).exists()]
     return f"{' and '.join(found)} in {folder}" if found else ""
 
 
@@ -263,7 +267,7 @@ def refuse_old(folder: Path) -> None:
     WriteError
         If one of the files exists.
     """
-    old: Iterable[Path] = (folder / name for name in (NUCLEI, IMAGES, SHEET))
+    old: Iterable[Path] = (folder / name for name in (NUCLEI, CLASSES, IMAGES, SHEET))
     for path in (*old, *pages_in(folder)):
         if path.exists():
             raise WriteError(f"{path} exists already; choose another folder, or allow overwriting (--overwrite).")

@@ -186,6 +186,9 @@ def _add_settings(root: ElementTree.Element, shape: tuple[int, ...], info: Label
     name = PurePosixPath(str(info.provenance.get("input", info.name))).name
     image = {"filename": name, "folder": "", **{key: str(value) for key, value in {**lengths, **steps}.items()}}
     ElementTree.SubElement(settings, "ImageData", image)
+    ends = {"x": lengths["width"], "y": lengths["height"], "z": lengths["nslices"], "t": lengths["nframes"]}
+    whole = {f"{axis}start": "0" for axis in ends} | {f"{axis}end": str(length - 1) for axis, length in ends.items()}
+    ElementTree.SubElement(settings, "BasicSettings", whole)
     ElementTree.SubElement(settings, "InitialSpotFilter", feature="QUALITY", value="0.0", isabove="true")
     ElementTree.SubElement(settings, "SpotFilterCollection")
     ElementTree.SubElement(settings, "TrackFilterCollection")

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
     from napari_unet_seg.io.labels_info import LabelsInfo
 
-CHUNK = 1024
-"""Pixels of a chunk along Y and X."""
+CHUNK = 512
+"""Pixels of a chunk along Y and X: a viewer reads whole chunks, and of larger ones more than it shows (`benchmarks/scale_napari.py`)."""
+SMALLEST = 1024
+"""Edge up to which a level has no smaller one."""
+_PART = 2048
+"""Edge of what is halved at a time, whole chunks of both levels."""
 _ORDER = "TCZYX"
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
@@ -127,7 +131,7 @@ def finish_zarr(path: Path, info: LabelsInfo) -> None:
     assert isinstance(largest, zarr.Array)  # made by `create_zarr`
     levels = [largest]
     axes = "".join(info.stored_axes[place] for place in stored_order(info))
-    while max(levels[-1].shape[-2:]) > CHUNK:
+    while max(levels[-1].shape[-2:]) > SMALLEST:
         above = levels[-1]
         halved = (*above.shape[:-2], *(-(-size // 2) for size in above.shape[-2:]))
         levels.append(_create(root, len(levels), halved, above.dtype, axes))
@@ -158,10 +162,10 @@ def _halve(source: zarr.Array[Any], target: zarr.Array[Any]) -> None:
     """Copy chunk by chunk from the level before, never from the array given: reading that again may be dear."""
     height, width = target.shape[-2:]
     for index in np.ndindex(*target.shape[:-2]):
-        for y in range(0, height, CHUNK):
-            for x in range(0, width, CHUNK):
-                block = np.asarray(source[(*index, slice(2 * y, 2 * (y + CHUNK)), slice(2 * x, 2 * (x + CHUNK)))])
-                target[(*index, slice(y, y + CHUNK), slice(x, x + CHUNK))] = block[::2, ::2]
+        for y in range(0, height, _PART // 2):
+            for x in range(0, width, _PART // 2):
+                block = np.asarray(source[(*index, slice(2 * y, 2 * y + _PART), slice(2 * x, 2 * x + _PART))])
+                target[(*index, slice(y, y + _PART // 2), slice(x, x + _PART // 2))] = block[::2, ::2]
 
 
 def _attributes(levels: list[zarr.Array[Any]], axes: str, info: LabelsInfo) -> dict[str, Any]:
