@@ -204,8 +204,8 @@ class _Plane:
     def _pixels(self, part: Part) -> int:
         """Return how many pixels of the plane a part has."""
         sides = zip(part.box, self.plane.shape, strict=True)
-        height, width = (min(side.stop * self.step, size) - side.start * self.step for side, size in sides)
-        return height * width
+        spans: list[int] = [min(side.stop * self.step, size) - side.start * self.step for side, size in sides]
+        return math.prod(spans)
 
     def _decode(self, maps: Maps) -> Labels:
         with compute_errors("Separating the nuclei"):
