@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg import progress as module
-from napari_unet_seg.progress import Command, Preview, Progress, drain, relay
+from napari_unet_seg.progress import Command, Preview, Progress, drain, over_planes, relay
 
 
 def count(total, log):
@@ -128,6 +128,14 @@ def test_a_part_without_steps_has_a_result_too():
         yield
 
     assert drain(relay(part(), lambda progress: progress)) == 7
+
+
+def test_the_steps_of_a_plane_are_counted_over_all_planes_and_a_sentence_is_told_once():
+    told: set[str] = set()
+    steps = [Progress("part", 1, 2, notice="Small."), Progress("part", 2, 2)]
+    found = [over_planes(step, number, 3, told) for number in range(3) for step in steps]
+    assert [(step.done, step.total) for step in found] == [(done, 6) for done in range(1, 7)]
+    assert [step.notice for step in found] == ["Small.", "", "", "", "", ""]
 
 
 def test_a_request_for_a_picture_holds_a_plane_and_cannot_be_changed():

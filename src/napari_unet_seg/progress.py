@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -104,6 +104,27 @@ def relay(steps: Steps[Result], change: Callable[[Progress], Progress]) -> Steps
         except StopIteration as stop:
             result: Result = stop.value
             return result
+
+
+def over_planes(progress: Progress, number: int, planes: int, told: set[str]) -> Progress:
+    """Make of a step of one plane a step of all planes.
+
+    Parameters
+    ----------
+    progress : Progress
+        A step of the plane; each has as many.
+    number, planes : int
+        Which plane it is, from 0 on, and how many there are.
+    told : set of str
+        What users have been told of planes so far; it is added to, since a sentence that holds for many planes is told once.
+
+    Returns
+    -------
+    Progress
+    """
+    notice = "" if progress.notice in told else progress.notice
+    told.add(notice)
+    return replace(progress, done=number * progress.total + progress.done, total=planes * progress.total, notice=notice)
 
 
 def drain(steps: Steps[Result], on_progress: Callable[[Progress], None] | None = None) -> Result:

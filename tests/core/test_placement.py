@@ -50,6 +50,14 @@ def test_other_weights_make_a_new_copy():
     torch.testing.assert_close(answer(placed(made, "cpu")), answer(other))
 
 
+def test_weights_that_were_changed_behind_the_back_of_torch_make_a_new_copy():
+    made = network()
+    there = placed(made, "cpu")
+    made.head.weight.data.mul_(2)
+    assert placed(made, "cpu") is not there
+    torch.testing.assert_close(answer(placed(made, "cpu")), answer(made))
+
+
 def test_weights_of_which_torch_counts_no_changes_are_copied_each_time():
     with torch.inference_mode():
         made = network()

@@ -36,14 +36,13 @@ def test_an_operation_that_is_gone_is_done_without(monkeypatch: pytest.MonkeyPat
         raise AttributeError("no such operation")
 
     monkeypatch.setattr(module, "_at_once", gone)
-    module._has_both_at_once.cache_clear()
+    monkeypatch.setattr(module, "_has_both_at_once", module._has_both_at_once.__wrapped__)  # what others found stays
     conv, x = layer(), image()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(rectified(conv, x), torch.relu(conv(x)))
-    module._has_both_at_once.cache_clear()
 
 
-def test_learning_goes_through_it(monkeypatch: pytest.MonkeyPatch):
+def test_learning_goes_through_it():
     conv = layer()
     with torch.autocast("cpu", torch.bfloat16):
         rectified(conv, image()).float().sum().backward()

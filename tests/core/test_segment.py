@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import dask.array as da
@@ -12,6 +13,7 @@ import zarr
 import napari_unet_seg as nus
 from napari_unet_seg.core import plane as plane_module
 from napari_unet_seg.core import segment as segment_module
+from napari_unet_seg.core.predict import Predictor
 from napari_unet_seg.core.scale import UNASKED
 from napari_unet_seg.errors import ComputeError, InputError, SettingsError, UnetSegError
 from tests.tiny import discs, tiny_model
@@ -192,6 +194,26 @@ def test_small_nuclei_are_found_at_a_larger_scale_with_one_notice():
     assert [progress.notice.split(":")[1] for progress in seen if progress.notice] == [
         " such planes are rescaled to the size the model knows."
     ]
+
+
+def test_a_model_that_knows_two_sizes_is_shown_the_nearest(monkeypatch):
+    """Small nuclei at the larger size would take twelve times the pixels; a large image would not be enlarged at all."""
+    known = tiny_model()
+    model = dataclasses.replace(known, card=known.card | {"diameter": 60.0, "smallest_diameter": 17.0})
+    image, truth = reduced(2, shape=(256, 256), count=40, seed=1)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 8 * image.size)
+    result = nus.drain(nus.iter_segment(image, model, "cpu", settings=nus.SegmentSettings(min_area=5)))
+    assert result.provenance["diameters"] == [pytest.approx(17 / 2, rel=0.2)]
+    assert nus.evaluate(truth, result.labels).ap(0.5) == 1
+    assert Predictor(model, "cpu").factor_for(120.0) == 60 / 120
+
+
+def test_a_sentence_that_holds_for_many_planes_is_told_once(monkeypatch):
+    image, _ = reduced(2, shape=(256, 256), count=40, seed=1)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * image.size)
+    seen = []
+    nus.drain(nus.iter_segment(np.stack([image] * 3), tiny_model(), "cpu", axes="ZYX"), seen.append)
+    assert [progress.notice for progress in seen if progress.notice] == [UNASKED]
 
 
 def test_a_large_image_of_small_nuclei_is_enlarged_only_when_asked(monkeypatch):

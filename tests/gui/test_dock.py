@@ -10,6 +10,7 @@ from napari_unet_seg.gui.correct_widget import CorrectWidget
 from napari_unet_seg.gui.hand_over import segment_with
 from napari_unet_seg.gui.measure_widget import MeasureWidget
 from napari_unet_seg.gui.segment_widget import SegmentWidget
+from napari_unet_seg.gui.train_widget import TrainWidget
 from tests.gui.conftest import WAIT_MS, squares
 from tests.gui.mouse import click
 
@@ -51,6 +52,19 @@ def test_docks_opened_together_are_tabs_and_the_newest_is_in_front(open_dock):
     assert tabs(segment) == {correct.windowTitle(), measure.windowTitle()}
     assert segment.visibleRegion().isEmpty()
     assert not measure.visibleRegion().isEmpty()
+
+
+def test_the_window_stays_as_high_as_it_was(open_dock, viewer, qtbot):
+    viewer.window.resize(1280, 800)
+    train, dock = open_dock(TrainWidget)
+    train.curves.show()
+    train.trained.show()
+    window = around(dock, QMainWindow)
+    qtbot.waitUntil(lambda: window.minimumSizeHint().height() > 500, timeout=WAIT_MS)
+    for kind in (MeasureWidget, CorrectWidget):
+        _, dock = open_dock(kind)
+        qtbot.waitUntil(lambda dock=dock: not dock.visibleRegion().isEmpty(), timeout=WAIT_MS)
+        assert window.height() == 800
 
 
 def test_a_model_that_is_handed_over_brings_the_dock_that_uses_it_to_the_front(open_dock, viewer, qtbot):

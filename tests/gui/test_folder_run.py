@@ -99,11 +99,14 @@ def test_channels_of_the_first_image_and_earlier_tables_are_told(folder):
 
 
 def test_what_was_done_before_is_counted(folder):
-    assert look(folder).done == 0
+    formats = ("tiff", "csv")
+    assert look(folder).count_done(formats) == 0
     (folder / "nuclei" / "sub").mkdir(parents=True)
-    for name in ("a_DAPI.labels.tif", "sub/b_dapi.classes.tif", "sub/c_GFP.labels.csv"):
+    for name in ("a_DAPI.labels.tif", "a_DAPI.labels.csv", "sub/b_dapi.labels.tif", "sub/c_GFP.labels.csv"):
         (folder / "nuclei" / name).write_text("")
-    assert look(folder).done == 2
+    found = look(folder)
+    assert (found.count_done(formats), found.count_replaced(formats)) == (1, 1), "labels without their table are made again"
+    assert (found.count_done((*formats, "rois")), found.count_replaced((*formats, "rois"))) == (0, 2)
     assert [can_go_on(formats) for formats in (("tiff", "csv"), ("csv", "zarr"), ("tiff",), ("csv", "rois"))] == [True, True, False, False]
 
 

@@ -171,10 +171,13 @@ class TestChoosing:
     def test_what_was_done_before_is_kept_unless_all_is_done_again(self, dock, folder, engine, qtbot):
         (folder / "nuclei").mkdir()
         (folder / "nuclei" / "images.csv").write_text("file\n")
-        (folder / "nuclei" / "a_DAPI.labels.tif").write_text("")
+        for name in ("a_DAPI.labels.tif", "a_DAPI.labels.csv", "sub/b_DAPI.labels.tif"):
+            (folder / "nuclei" / name).parent.mkdir(exist_ok=True)
+            (folder / "nuclei" / name).write_text("")
         dock.rows.folder.line.setText(str(folder))
         settle(dock, qtbot)
         assert dock.earlier_hint.text().startswith("1 of 3 images were done before, and are kept.")
+        assert "Of 1 more there are labels" in dock.earlier_hint.text()
         assert dock.run_button.text() == "Segment 2 more images"
         assert ready(dock) == (True, True, False)
         press(dock, qtbot, dock.run_button)

@@ -143,6 +143,7 @@ def test_nuclei_that_come_to_hang_together_beyond_the_part_are_told_of(tiny, vie
     viewer.add_image(np.max(heights, axis=0).astype(np.uint16), name="chain")
     viewer.add_shapes([np.array([(10, 180), (10, 220), (50, 220), (50, 180)])], name="part")
     choose(tiny, "Inside “part”")
+    tiny.form.rows["diameter"].set(17.0)  # or the whole chain would be taken for one large nucleus
     tiny.form.rows["probability"].set(0.9)
     segmented(tiny)
     assert tiny.pending_hint.isHidden()
@@ -152,7 +153,7 @@ def test_nuclei_that_come_to_hang_together_beyond_the_part_are_told_of(tiny, vie
     labels = segmented(tiny)
     assert tiny.pending_hint.isHidden()
     region = (((10.0, 180.0), (10.0, 220.0), (50.0, 220.0), (50.0, 180.0)),)
-    wanted = found(viewer.layers["chain"].data, region=region, probability=0.01).labels
+    wanted = found(viewer.layers["chain"].data, region=region, probability=0.01, diameter=17.0).labels
     np.testing.assert_array_equal(compact(labels.data)[1], wanted)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -413,6 +415,28 @@ def test_large_results_do_not_wait_beside_each_other(folder, monkeypatch: pytest
     monkeypatch.setattr(batch, "_HELD", 0)
     story = [(step.stage, step.preview is not None) for step in iter_batch(plan(), tiny_model(), "cpu")]
     assert [finished for _, finished in story] == [False, True] * 3
+
+
+def test_a_large_result_is_let_go_before_the_next_image(folder, monkeypatch: pytest.MonkeyPatch):
+    for name in "abc":
+        write(f"data/{name}.tif")
+    results: list[weakref.ref[Any]] = []
+    opened, written = batch.Ahead.open, batch.write_outputs
+
+    def look(self: Any, path: Path) -> Any:
+        gc.collect()
+        assert [result() for result in results] == [None] * len(results)
+        return opened(self, path)
+
+    def note(outputs: Any, image: Any, result: Any, *more: Any) -> Any:
+        results.append(weakref.ref(result))
+        return written(outputs, image, result, *more)
+
+    monkeypatch.setattr(batch.Ahead, "open", look)
+    monkeypatch.setattr(batch, "write_outputs", note)
+    monkeypatch.setattr(batch, "_HELD", 0)
+    assert [outcome.error for outcome in run()] == [""] * 3
+    assert len(results) == 3
 
 
 def test_a_cancelled_run_leaves_no_thread(folder):

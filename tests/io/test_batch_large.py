@@ -13,7 +13,7 @@ import tifffile
 import zarr
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.unet import UNet
+from napari_unet_seg.core.predict import Predictor
 from napari_unet_seg.io import batch_large, writers
 from napari_unet_seg.io.batch import Plan, iter_batch
 from napari_unet_seg.io.image import open_image
@@ -140,7 +140,7 @@ def test_a_killed_run_over_a_folder_goes_on(images: Path, monkeypatch: pytest.Mo
     assert [outcome.error for outcome in again] == [""] * 4
     assert Path("out/0.labels.tif").stat().st_mtime_ns == kept
     assert files("out") == files("whole")
-    monkeypatch.setattr(UNet, "forward", None)
+    monkeypatch.setattr(Predictor, "_start", None)
     nus.drain(iter_batch(plan("out", resume=True), tiny_model(), "cpu"))  # all is there: the network does not run
     assert files("out") == files("whole")
 
@@ -223,7 +223,7 @@ def test_a_finished_stack_is_kept_with_all_that_was_told_of_it(
     options = {"formats": ("csv", "zarr", "tiff"), "wishes": Wishes({"tile": 64} | wishes), "ring": Quantity(3.0)}
     (first,) = run("out", "data/stack.ome.tif", **options)
     before = files("out")
-    monkeypatch.setattr(UNet, "forward", None)
+    monkeypatch.setattr(Predictor, "_start", None)
     (again,) = run("out", "data/stack.ome.tif", **options, resume=True)
     assert not first.error
     assert without_time(again) == without_time(first)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import napari_unet_seg as nus
+from napari_unet_seg.core.scale import UNASKED
 from napari_unet_seg.core.segment import prepare
 from napari_unet_seg.errors import SettingsError, WriteError
 from napari_unet_seg.io.block_image import ImageRun, unfinished_of
@@ -80,6 +81,13 @@ def test_going_on_in_another_way_is_refused_by_name(tmp_path: Path, change: dict
     with pytest.raises(SettingsError, match=rf"unfinished was made in another way \({names}\); go on as it began, or begin anew"):
         begun(tmp_path / "x.zarr", resume=True, **change)
     assert sorted(unfinished_of(tmp_path / "x.zarr").rglob("*")) == before, "what is there is left alone"
+
+
+def test_what_holds_for_many_planes_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 100)
+    little, seen = np.stack([IMAGE[::2, ::2]] * 2), []
+    nus.drain(run(tmp_path / "x.zarr", little, "ZYX").iter(), seen.append)
+    assert [step.notice for step in seen if step.notice] == [UNASKED]
 
 
 def test_what_does_not_decide_labels_may_change(tmp_path: Path):

@@ -189,7 +189,7 @@ class TestLargeNuclei:
         assert not (plane.job.folder / "rescaled").exists()
 
     def test_a_second_look_that_finds_much_less_is_not_believed(self, large: Plane, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("napari_unet_seg.io.block_run.AGREEMENT", 1e6)
+        monkeypatch.setattr("napari_unet_seg.core.scale.LEAST_REDUCED", 1e6)
         done, _ = large.run()
         assert done.diameter == 0
         assert large.notices == []

@@ -22,6 +22,7 @@ from napari_unet_seg.core.measure import add_physical
 from napari_unet_seg.core.predict import Predictor
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import InputError, ModelError, OutOfMemoryError, SettingsError, WriteError
+from napari_unet_seg.io import block_image
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.writers import write_labels
@@ -195,7 +196,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, uninterrupted, m
     interrupted(tmp_path / "x.zarr", after)
     assert [path.name for path in tmp_path.iterdir()] == [".x.zarr.unfinished"]
     if after >= 15:
-        monkeypatch.setattr(UNet, "forward", None)  # every tile is done: the network must not run again
+        monkeypatch.setattr(Predictor, "_start", None)  # every tile is done: the network must not run again
     store(tmp_path / "x.zarr", block=128, resume=True)
     assert files_in(tmp_path) == uninterrupted
 
@@ -244,6 +245,26 @@ def test_a_run_that_was_killed_at_the_very_end_goes_on(tmp_path: Path, uninterru
     chunk = next((tmp_path / ".x.zarr.unfinished").rglob("c/0/0"))
     chunk.write_bytes(chunk.read_bytes()[:-4])
     store(tmp_path / "x.zarr", block=128, resume=True)
+    assert files_in(tmp_path) == uninterrupted
+
+
+@pytest.mark.parametrize("deleted", [[], ["model.safetensors"], ["plan.json", "plane/full/done"]])
+def test_a_run_that_was_killed_while_it_cleared_away_is_finished(
+    tmp_path: Path, uninterrupted, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
+):
+    """The labels are in their place already, so that what is left cannot be gone on with."""
+
+    def clear_some(folder: Path) -> None:
+        for name in deleted:
+            (folder / name).unlink(missing_ok=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(block_image, "_clear_away", clear_some)
+        store(tmp_path / "x.zarr", block=128)
+    assert (tmp_path / ".x.zarr.unfinished").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "_start", None)
+        store(tmp_path / "x.zarr", block=128, resume=True)
     assert files_in(tmp_path) == uninterrupted
 
 
@@ -347,7 +368,7 @@ def test_what_is_finished_is_kept_as_long_as_it_is_whole(tmp_path: Path, monkeyp
     first = store(tmp_path / f"x{ending}")
     before = files_in(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(UNet, "forward", None)
+        patch.setattr(Predictor, "_start", None)
         assert store(tmp_path / f"x{ending}", resume=True) == first
     with pytest.raises(SettingsError, match="channels"):
         store(tmp_path / f"x{ending}", measure={"own": IMAGE}, resume=True)

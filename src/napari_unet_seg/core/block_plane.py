@@ -73,7 +73,7 @@ class BlockPlane:
         self.predictor = predictor
         self.shape = plane.shape
         self.settings = settings = predictor.settings
-        factor = predictor.known_diameter / seen.diameter if seen.diameter else predictor.factor
+        factor = predictor.factor_for(seen.diameter) if seen.diameter else predictor.factor
         self._scaled = ScaledPlane(plane, seen.limits, factor)
         if self._scaled.ratio > MOST_ENLARGED:
             raise SettingsError(f"With this diameter the plane would be enlarged {float(self._scaled.ratio):.0f} times; give a larger one.")

@@ -16,7 +16,7 @@ from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.pyramid import take_plane
 from napari_unet_seg.core.scaled_plane import Part
 from napari_unet_seg.core.segmentation import CLASSES_KEY, Segmentation
-from napari_unet_seg.progress import Progress, Steps, relay
+from napari_unet_seg.progress import Progress, Steps, over_planes, relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,15 +45,17 @@ def iter_class_work(work: Work) -> Steps[Segmentation]:
     Segmentation
         The labels are the numbers of the classes, 0 the first; one row a class and plane, with its name as ``class``.
     """
-    from napari_unet_seg.core.segment import blank_notice, over_planes, provenance_of
+    from napari_unet_seg.core.segment import blank_notice, provenance_of
 
     layout, grid, names = work.layout, work.grid, work.predictor.model.settings.classes
     class_map = np.zeros((*layout.labels_shape[:-2], *grid.shape), np.uint8)
     limits: list[Limits] = []
     tables: list[pd.DataFrame] = []
+    told: set[str] = set()
     for number, index in enumerate(layout.indices()):
         steps = _iter_plane(work, take_plane(work.levels, layout, index))
-        class_map[index], used, table = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count))
+        counted = partial(over_planes, number=number, planes=layout.plane_count, told=told)
+        class_map[index], used, table = yield from relay(steps, counted)
         limits.append(used)
         tables.append(_placed(table, layout.labels_axes, index))
     if notice := blank_notice(limits):

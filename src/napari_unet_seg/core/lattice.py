@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -137,11 +136,6 @@ def within(inner: Box, outer: Box) -> Box:
 def extent(box: Box) -> tuple[int, int]:
     """Return the (Y, X) shape of a box."""
     return box[0].stop - box[0].start, box[1].stop - box[1].start
-
-
-def pixels_of(box: Box) -> int:
-    """Return the number of pixels of a box."""
-    return math.prod(extent(box))
 
 
 def box_of(sides: Any) -> Box:

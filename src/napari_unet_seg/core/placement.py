@@ -28,12 +28,13 @@ def placed(network: UNet, device: str) -> UNet:
     Returns
     -------
     UNet
-        In evaluation mode; the one of the last time as long as the network has not learned since. It must not be changed.
+        In evaluation mode; the one of the last time as long as the weights are the same. It must not be changed.
     """
     weights = list(chain(network.parameters(), network.buffers()))
     if any(tensor.is_inference() for tensor in weights):  # torch does not count their changes
         return _copied(network, device)
-    state = [(tensor.data_ptr(), tensor._version) for tensor in weights]
+    with torch.no_grad():  # sums, since torch does not count what is changed by way of `Tensor.data` either
+        state = [(tensor.data_ptr(), tensor._version, float(tensor.sum())) for tensor in weights]
     known = _PLACED.setdefault(network, {})
     if device not in known or known[device][0] != state:
         known[device] = (state, _copied(network, device))

@@ -140,7 +140,7 @@ class Predictor:
         limits : Limits
             Of the whole plane.
         diameter : float
-            Of the nuclei, in pixels: the plane is rescaled so that they have the size the model knows; 0 takes that of the settings.
+            That was found of the nuclei, in pixels: the plane is rescaled for it; 0 takes that of the settings.
         part : Part, optional
             What is wanted of the plane; all of it if not given.
 
@@ -157,7 +157,7 @@ class Predictor:
         tile = self.tile
         pyramid = plane if isinstance(plane, Pyramid) else Pyramid((Level(plane),))
         part = part or Part((slice(0, pyramid.shape[0]), slice(0, pyramid.shape[1])))
-        scaled = ScaledPlane(pyramid, limits, self._factor(diameter) if diameter else self.factor)
+        scaled = ScaledPlane(pyramid, limits, self.factor_for(diameter) if diameter else self.factor)
         while True:
             try:
                 return (yield from self._iter_part(scaled, part, tile))
@@ -225,12 +225,15 @@ class Predictor:
     @property
     def factor(self) -> float:
         """By how much a plane is rescaled for the diameter of the settings; 1 when that is automatic."""
-        return self._factor(self.settings.diameter)
-
-    def _factor(self, diameter: float) -> float:
+        diameter = self.settings.diameter
         if diameter and not self.known_diameter:
             raise SettingsError(f"The model {self.model.name!r} does not say which diameter it knows; leave the diameter at 0.")
         return self.known_diameter / diameter if diameter else 1.0
+
+    def factor_for(self, diameter: float) -> float:
+        """Return by how much a plane is rescaled in which the nuclei were found to be so wide: to the nearest size that the model knows."""
+        smallest, largest = self.known_sizes
+        return min(max(diameter, smallest), largest) / diameter
 
     def run(self, window: Pixels) -> npt.NDArray[np.float16]:
         """Run the network on one normalised window.

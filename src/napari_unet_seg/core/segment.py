@@ -22,7 +22,7 @@ from napari_unet_seg.core.pyramid import levels_of, take_plane
 from napari_unet_seg.core.score import CARD_KEY, knots_of
 from napari_unet_seg.core.segmentation import Segmentation
 from napari_unet_seg.core.stack import assemble, check_stack, plane_settings
-from napari_unet_seg.progress import Progress, Steps, drain, relay
+from napari_unet_seg.progress import Progress, Steps, drain, over_planes, relay
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.map_parts import PlaneMaps
@@ -182,9 +182,10 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     yield from check_stack(layout.labels_axes, work.settings)
     limits: list[Limits] = []
     diameters: list[float] = []
+    told: set[str] = set()
     for number, index in enumerate(layout.indices()):
         steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, told=any(diameters))
-        plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count))
+        plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count, told=told))
         found.add(index, plane.labels, plane.table)
         class_map[index] = plane.classes
         if keep is not None:
@@ -198,11 +199,6 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     settings = replace(work.settings, spacing=work.settings.spacing / grid.step)
     labels, table = assemble(found.labels, found.table(), layout.labels_axes, settings)
     return Segmentation(labels, table, provenance, class_map, None if grid.is_full else grid)
-
-
-def over_planes(progress: Progress, number: int, planes: int) -> Progress:
-    """Count the tiles of one plane over all planes."""
-    return replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
 def blank_notice(limits: list[Limits]) -> str:

@@ -29,6 +29,8 @@ class Dock(QWidget):
 
     _viewer: Viewer
     _placed = False
+    _height = 0
+    """Of the window, in pixels, before the dock came into it."""
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Join the other docks of ours as a tab when the dock is seen first; whoever takes them apart has them apart."""
@@ -59,7 +61,15 @@ class Dock(QWidget):
             if there and other.findChild(Dock) is not None:
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()
+                self._shrink(window)
                 return
+
+    def _shrink(self, window: QMainWindow) -> None:
+        """Give the window its height back: for a moment all docks lay below one another, and it may have grown beyond the screen."""
+        layout = window.layout()
+        if layout is not None and 0 < self._height < window.height() and not window.isMaximized() and not window.isFullScreen():
+            layout.activate()
+            window.resize(window.width(), self._height)
 
     def _come_to_front(self, front: bool) -> None:
         """Do what there is to do when the dock comes to the front of the tabs, or goes behind another one; Qt hides none of them."""
@@ -72,6 +82,8 @@ class Dock(QWidget):
             self._paint()
         elif kind == QEvent.Type.ParentChange and self.parent() is None:
             self._close()
+        elif kind == QEvent.Type.ParentChange and not self._placed:
+            self._height = self._viewer.window.geometry()[3]
 
     def _paint(self) -> None:
         sheet = style_sheet(self._viewer.theme)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,6 +24,7 @@ PREPARING = "Preparing"
 NOTHING = "There is no image in this folder; choose one with TIFF, PNG, JPEG or OME-Zarr images in it or its subfolders."
 NO_MATCH = "None of the {} images in this folder is called so; change “Only files”, or leave it empty."
 NO_FOLDER = "This folder does not exist; choose another one."
+_LABELS = frozenset({"tiff", "zarr"})
 RESULTS = "nuclei"
 """Folder of the results, inside that of the images, when none is chosen: what lies in it is no input."""
 
@@ -40,8 +41,8 @@ class Found:
         Names of the channels of the first image; empty when it has none, or cannot be read.
     earlier : str
         Tables of an earlier run that the folder of the results holds; empty when there are none.
-    done : int
-        How many of the images have labels there.
+    there : tuple of frozenset of str
+        Of each image, the formats of which there are files.
     trouble : str
         Why there are no images; else empty.
     """
@@ -49,8 +50,16 @@ class Found:
     sources: tuple[Source, ...] = ()
     channels: tuple[str, ...] = ()
     earlier: str = ""
-    done: int = 0
+    there: tuple[frozenset[str], ...] = ()
     trouble: str = ""
+
+    def count_done(self, formats: Collection[str]) -> int:
+        """Count the images that a run which writes these formats would keep: those of which all files are there."""
+        return sum(there.issuperset(formats) for there in self.there)
+
+    def count_replaced(self, formats: Collection[str]) -> int:
+        """Count those with labels whose other files are not there, so that all of them would be made again."""
+        return sum(bool(_LABELS & there) and not there.issuperset(formats) for there in self.there)
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ def look_steps(folder: Path, pattern: str, output: Path) -> Steps[Found]:
         return Found(trouble=str(error))
     sources = tuple(source for source in inside if matches(source, pattern))
     trouble = NOTHING if not inside else NO_MATCH.format(f"{len(inside):,}") if not sources else ""
-    return Found(sources, _channels(sources), old_tables(output), _count_done(sources, output), trouble)
+    return Found(sources, _channels(sources), old_tables(output), _look_for_results(sources, output), trouble)
 
 
 def can_go_on(formats: Sequence[str]) -> bool:
@@ -159,15 +168,14 @@ def can_go_on(formats: Sequence[str]) -> bool:
     formats : sequence of str
         Keys of `napari_unet_seg.io.batch.FORMATS`.
     """
-    return "csv" in formats and bool({"tiff", "zarr"} & set(formats))
+    return "csv" in formats and bool(_LABELS & set(formats))
 
 
-def _count_done(sources: Sequence[Source], output: Path) -> int:
+def _look_for_results(sources: Sequence[Source], output: Path) -> tuple[frozenset[str], ...]:
     from napari_unet_seg.io.batch import FORMATS
 
-    endings = [FORMATS[name] for name in ("tiff", "zarr", "classes")]
-    stems = (output / source.stem for source in sources)
-    return sum(any(stem.with_name(stem.name + ending).exists() for ending in endings) for stem in stems)
+    stems = [output / source.stem for source in sources]
+    return tuple(frozenset(name for name, end in FORMATS.items() if stem.with_name(stem.name + end).exists()) for stem in stems)
 
 
 def matches(source: Source, pattern: str) -> bool:

@@ -33,6 +33,7 @@ _OF_AN_IMAGE = f"{STAGE} "
 """Beginning of the stages of a run that name an image."""
 EARLIER = "The folder of the results holds {}. Choose another one, or tick “Replace results that are there”."
 GOES_ON = "{} of {} images were done before, and are kept. To do them again, tick “Replace results that are there”."
+REPLACED = " Of {} more there are labels, but not all files that are ticked: these are made again."
 NO_DOCK = "The dock “Segment nuclei” is not open; its settings are what this one has, too."
 TRIED = "These are 6 images at most, chosen by chance: press again for others. Nothing was written."
 
@@ -122,7 +123,7 @@ class FolderWidget(FolderPanel):
     @property
     def _goes_on(self) -> bool:
         """Whether images that were done before are kept, and the others done."""
-        done = self.rows.found is not None and self.rows.found.done > 0
+        done = self.rows.found is not None and self.rows.found.count_done(self.formats.ticked) > 0
         return done and not self.replace_box.isChecked() and can_go_on(self.formats.ticked)
 
     def _connect(self) -> None:
@@ -152,7 +153,7 @@ class FolderWidget(FolderPanel):
         self.formats.offer_tracks(self.stack.settings["track"] != "none")
         self.try_button.setEnabled(ready)
         self.run_button.setEnabled(ready and not blocked and bool(self.formats.ticked))
-        left = count - found.done if self._goes_on and found is not None else count
+        left = count - found.count_done(self.formats.ticked) if self._goes_on and found is not None else count
         self.run_button.setText(f"Segment {left:,}{' more' * (left < count)} images" if left > 1 else RUN)
         self.cancel_button.setEnabled(running)
         words = "" if found is None else self._earlier_words(found, blocked)
@@ -164,7 +165,8 @@ class FolderWidget(FolderPanel):
     def _earlier_words(self, found: Found, blocked: bool) -> str:
         """Say what an earlier run has left, and what becomes of it; nothing when there is nothing."""
         if self._goes_on:
-            return GOES_ON.format(f"{found.done:,}", f"{len(found.sources):,}")
+            done, again = found.count_done(self.formats.ticked), found.count_replaced(self.formats.ticked)
+            return GOES_ON.format(f"{done:,}", f"{len(found.sources):,}") + (REPLACED.format(f"{again:,}") if again else "")
         return EARLIER.format(found.earlier.partition(" in ")[0]) if blocked else ""
 
     def _learn(self, settings: SegmentSettings) -> None:

@@ -13,6 +13,8 @@ from napari_unet_seg.gui.layers import read_source
 from napari_unet_seg.gui.where import shown_index
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari import Viewer
     from napari.layers import Labels
 
@@ -52,6 +54,8 @@ class Live(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._wanted: tuple[Result, SegmentSettings] | None = None
+        self._decoded: Result | None = None
+        """Of which there is work that was done beforehand."""
         self._plane: ShownPlane | None = None
         self.count = 0
         """Nuclei of the plane that was shown last."""
@@ -92,7 +96,7 @@ class Live(QObject):
         if self._wanted is None and wanted == result.outcome.settings:
             return
         self._settle_job.cancel()
-        self._wanted = result, wanted
+        self._wanted, self._decoded = (result, wanted), result
         self._rest.start()
         self._show_next()
 
@@ -107,12 +111,19 @@ class Live(QObject):
         if self.busy or not result.live or math.prod(result.labels.data.shape[-2:]) > MOST_PREPARED:
             return
         index = visible_index(self._viewer, result.labels)
-        if index is not None:
-            self._show_job.start(prepare_steps((result.outcome, index), self._decoder))
+        if index is not None and self._show_job.start(prepare_steps((result.outcome, index), self._decoder)):
+            self._decoded = result
+
+    def keep(self, results: Sequence[Result]) -> None:
+        """Follow no more, and let go of the maps, if the result is not among those that there are."""
+        if self._decoded is not None and self._decoded not in results:
+            self.stop()
 
     def stop(self) -> None:
-        """Follow no more; what is shown stays."""
-        self._wanted = self._plane = None
+        """Follow no more; a layer whose table has not followed yet holds again what it held before."""
+        if self._wanted is not None:
+            self._wanted[0].take_back()
+        self._wanted = self._plane = self._decoded = None
         self._rest.stop()
         self._settle_job.cancel()
         if not self._show_job.running:
@@ -120,6 +131,8 @@ class Live(QObject):
 
     def _show_next(self) -> None:
         """Decode the visible plane with the newest setting, unless that is shown already."""
+        if self._decoded is None and not self._show_job.running:
+            self._decoder.forget()  # it was at work when all was stopped
         if self._wanted is None or self._show_job.running:
             return
         result, settings = self._wanted
@@ -135,8 +148,8 @@ class Live(QObject):
             return
         result = self._wanted[0]
         if not result.is_intact(plane):
-            self.stop()
             result.mark_edited()
+            self.stop()
             return
         result.show_plane(plane)
         self._plane = plane

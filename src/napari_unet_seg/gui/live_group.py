@@ -70,8 +70,17 @@ class LiveGroup(QObject):
         for result in results[:1]:
             self.lives[0].prepare(result)
 
+    def follows(self, results: Sequence[Result]) -> bool:
+        """Say whether one of these is following."""
+        return any(live.result in results for live in self.lives if live.busy)
+
+    def keep(self, results: Sequence[Result]) -> None:
+        """Let go of results that are not among those that there are."""
+        for live in self.lives:
+            live.keep(results)
+
     def stop(self) -> None:
-        """Follow no more; what is shown stays."""
+        """Follow no more; layers whose tables have not followed yet hold again what they held before."""
         for live in self.lives:
             live.stop()
 

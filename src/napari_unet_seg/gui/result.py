@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_unet_seg.gui.kept_maps import MAPS_KEY
 from napari_unet_seg.gui.layers import placement
@@ -52,6 +53,8 @@ class Result:
         self._changed = changed
         self._ours = False
         self._own_array = False
+        self._covered: dict[Index, npt.NDArray[Any]] = {}
+        """What planes held before they followed a slider, until all of the result does."""
         events = labels.events
         for emitter in (events.paint, events.labels_update, events.data):
             emitter.connect(self._mark)
@@ -103,15 +106,30 @@ class Result:
         plane : ShownPlane
         """
         index = plane.index
+        alone = self.labels.data.ndim == 2
+        self._covered.setdefault(index, self.labels.data if alone else self.labels.data[index].copy())
         with _Quiet(self):
-            if self.labels.data.ndim == 2 and not self._own_array:
-                self.labels.data = plane.labels  # the content before stays whole: a run that comes now keeps it for Restore
+            if alone and not self._own_array:
+                self.labels.data = plane.labels  # the content before stays whole
                 self._own_array = True
             else:
                 self.labels.data[index] = plane.labels
                 self.labels.refresh(extent=False, thumbnail=False)
         number = self._number(index)
         self.fingerprint = (*self.fingerprint[:number], plane.digest, *self.fingerprint[number + 1 :])
+
+    def take_back(self) -> None:
+        """Give the layer what it held before planes of it followed a slider, as long as the rest and the table have not; edits stay."""
+        if self._covered and not self.edited:
+            with _Quiet(self):
+                if self.labels.data.ndim == 2:
+                    self.labels.data = self._covered[()]
+                else:
+                    for index, before in self._covered.items():
+                        self.labels.data[index] = before
+                    self.labels.refresh(extent=False, thumbnail=False)
+            self.fingerprint, self._own_array = self.outcome.fingerprint, False
+        self._covered.clear()
 
     def is_intact(self, plane: ShownPlane) -> bool:
         """Say whether a plane of the layer, as it was when a slider's turn came, was as we had left it; a script may tell of no edit."""
@@ -140,6 +158,7 @@ class Result:
             self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps}
             recolour(self.labels)
         self.outcome, self.fingerprint, self._own_array = outcome, outcome.fingerprint, False
+        self._covered.clear()
 
     def _place(self, source: Source) -> None:
         """Move the layer to where its image is now; each attribute only if it differs, since napari draws the layer again for each."""

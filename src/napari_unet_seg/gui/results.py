@@ -84,6 +84,11 @@ class Results:
         of_image = [result for result in self._results if result.image == image]
         return next((result for result in of_image if result.source.part == part), next((r for r in of_image if not r.source.part), None))
 
+    @property
+    def present(self) -> list[Result]:
+        """All of them, of all images."""
+        return list(self._results)
+
     def replaceable(self, image: Image, part: str = "") -> Content | None:
         """Return what the result layer of an image holds, if the next run may replace it.
 

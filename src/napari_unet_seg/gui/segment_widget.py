@@ -82,15 +82,16 @@ class SegmentWidget(SegmentPanel):
 
     def _start_next(self) -> None:
         layer, channel = task = self._round.tasks.pop(0)
+        self._moved = self._moved or self.live.busy
+        self.live.stop()  # a run begins with what is whole, and may be cancelled
         try:
             request = run_request(self, self.results, task, self._round.part(channel), self._cache)
         except UnetSegError as error:
-            self._round.tasks.clear()
             self._show_error(error)
+            self._finish()
             return
         # Before napari shows its bar, during which it lets events in, such as another click.
         self._running = (layer, request.source)
-        self.live.stop()
         self.status.show_progress(Progress(PREPARING, 0, 0))
         self._activity.start(f"Segmenting {layer.name}")
         self.job.start(segment_steps(request))
@@ -102,9 +103,8 @@ class SegmentWidget(SegmentPanel):
         result = self._result()
         if layer is None or result is None or result.before is None or self._running is not None:
             return
-        self._running = (layer, replace(result.source, placement=placement(result.labels)))
-        self._restoring = True
-        self.live.stop()
+        self._running, self._restoring = (layer, replace(result.source, placement=placement(result.labels))), True
+        self.live.stop()  # first, for what is replaced must be whole
         self.job.start(restore_steps(result.before, self.results.replaceable(layer)))
         self._update()
 
@@ -182,8 +182,7 @@ class SegmentWidget(SegmentPanel):
             hint.setText(text)
             hint.setVisible(bool(text))
         why = NO_IMAGE if self.images.layer is None else NO_MODEL if not self.engine.model else "Outline the nuclei of this image."
-        why = why if self.engine.settled else SOON
-        self.run_button.setToolTip(why)
+        self.run_button.setToolTip(why if self.engine.settled else SOON)
 
     def _follow_form(self) -> None:
         """Let the result follow what needs no network, and say what needs it; after a run, if there is one."""
@@ -206,8 +205,7 @@ class SegmentWidget(SegmentPanel):
         result = self._result()
         if self._running is None and result is not self._told:
             self._tell(result)
-        if result is None and not self.live.busy:
-            self.live.stop()  # and let go of the maps of a layer that is deleted
+        self.live.keep(self.results.present)
         self._update()
 
     def _tell(self, result: Result | None) -> None:
@@ -225,6 +223,8 @@ class SegmentWidget(SegmentPanel):
 
     def _show_live_count(self, count: int) -> None:
         meant = self._meant()
+        if not self.live.follows([result for result, _ in meant]):  # another image was chosen meanwhile
+            return
         several = any(result.source.planes > 1 for result, _ in meant)
         words = channels_words(count, len(meant)) if len(meant) > 1 else count_words(count)
         self.status.show_result(words, OTHERS_FOLLOW if several else HOW_TO_SAVE if count else NOTHING_FOUND)

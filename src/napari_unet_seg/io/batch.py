@@ -158,8 +158,8 @@ def _each(plan: Plan, predictor: Predictor, summary: Summary) -> Steps[tuple[Out
         for number, source in enumerate(plan.sources):
             image = _Image(plan, source, summary, ahead)
             stage = f"{STAGE} {source.relative.name}"
-            finish = yield from relay(image.run(predictor), partial(_counted, stage=stage, number=number, images=images))
-            behind.add(finish)
+            # Not by a name here, which would hold the result until the next image is segmented.
+            behind.add((yield from relay(image.run(predictor), partial(_counted, stage=stage, number=number, images=images))))
             for outcome in behind.finished(leaving=0 if image.is_large or number + 1 == images else 1):
                 outcomes.append(outcome)
                 yield Progress(STAGE, number + 1, images, preview=outcome)

@@ -17,7 +17,7 @@ from napari_unet_seg.core.axes import stack_axis
 from napari_unet_seg.core.stack import check_stack
 from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.errors import WriteError
-from napari_unet_seg.io.block_image import unfinished_of
+from napari_unet_seg.io.block_image import is_unfinished
 from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
 from napari_unet_seg.io.block_run import STAGE
 from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as, read_labels
@@ -180,7 +180,7 @@ def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> 
     outputs = plan.outputs(source)
     main = next((name for name in _STORES if name in outputs), "")
     whole = main and "csv" in outputs and all(path.exists() for path in outputs.values())
-    if not whole or unfinished_of(outputs[main]).exists() or not is_whole(outputs[main], found.axes):
+    if not whole or is_unfinished(outputs[main]) or not is_whole(outputs[main], found.axes):
         return None
     if any(_changed(path) < _changed(outputs[main]) for name, path in outputs.items() if name not in (main, "csv")):
         return None  # killed when the labels had been replaced, and not yet what is made of them

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from napari_unet_seg.io.kept import identity, measured_as
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.workers import LOCAL, Workers
 from napari_unet_seg.io.zarr_writer import CHUNK, create_zarr, finish_zarr, stored_order
-from napari_unet_seg.progress import Progress, Steps, relay
+from napari_unet_seg.progress import Progress, Steps, over_planes, relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,33 @@ _LABELS, _MODEL, _PLAN, _IMAGE = "labels.zarr", "model.safetensors", "plan.json"
 def unfinished_of(target: Path) -> Path:
     """Return the hidden folder beside a target in which everything lies until it is finished."""
     return target.with_name(f".{target.name}.unfinished")
+
+
+def is_unfinished(target: Path) -> bool:
+    """Say whether a run left something to go on with.
+
+    Parameters
+    ----------
+    target : Path
+        Of the labels.
+
+    Returns
+    -------
+    bool
+        Not of a run that was killed when its labels were in their place already, and it only cleared away: that is done now.
+    """
+    folder = unfinished_of(target)
+    if (folder / _PLAN).exists() and (folder / _LABELS).exists():
+        return True
+    _clear_away(folder)
+    return False
+
+
+def _clear_away(folder: Path) -> None:
+    """Delete what lies in the folder, the plan first: without it nobody goes on with what is left if this is killed."""
+    with suppress(OSError):
+        (folder / _PLAN).unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class ImageRun:
@@ -83,6 +111,7 @@ class ImageRun:
         self._begin()
         done: list[PlaneDone] = []
         limits: list[Limits] = []
+        told: set[str] = set()
         levels = self._levels()
         for number, index in enumerate(self.work.layout.indices()):
             job = self._job(levels, index)
@@ -90,7 +119,7 @@ class ImageRun:
             steps = PlaneRun(job, self.work.predictor, self.workers).iter_plane(
                 sum(plane.count for plane in done), any(plane.diameter for plane in done)
             )
-            done.append((yield from relay(steps, partial(_over_planes, number=number, planes=self.work.layout.plane_count))))
+            done.append((yield from relay(steps, partial(over_planes, number=number, planes=self.work.layout.plane_count, told=told))))
         if notice := blank_notice(limits):
             yield Progress(STAGE, 0, 0, notice=notice)
         found = yield from self._iter_assemble(done)
@@ -103,7 +132,7 @@ class ImageRun:
             return
         if not (self.options.resume or self.options.overwrite) and any(self.folder.glob("plane*")):
             raise WriteError(f"{self.folder} has what a run left unfinished; go on with it (--resume), or begin anew (--overwrite).")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _clear_away(self.folder)
         try:
             self.folder.mkdir(parents=True)
             self.work.predictor.model.save(self.folder / _MODEL)
@@ -218,7 +247,7 @@ class ImageRun:
                 found.labels.rename(temporary)
         else:
             self._write_tiff(found.labels, info)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _clear_away(self.folder)
         count = sum(plane.count for plane in done) if found.count is None else found.count
         return Stored(self.target, table, count, border, self.shape, provenance)
 
@@ -234,10 +263,6 @@ class ImageRun:
         from napari_unet_seg.io.tiff_writer import write_tiff
 
         write_tiff(self.target, Pile(group, info).labels, info)
-
-
-def _over_planes(progress: Progress, number: int, planes: int) -> Progress:
-    return dataclasses.replace(progress, done=number * progress.total + progress.done, total=planes * progress.total)
 
 
 def _can_go_on(folder: Path, wanted: Mapping[str, Any], overwrite: bool) -> bool:

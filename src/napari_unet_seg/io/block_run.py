@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.scale import AGREEMENT, UNASKED, is_too_much, is_unfamiliar, size_notice, typical_diameter
+from napari_unet_seg.core.scale import UNASKED, agrees, is_too_much, is_unfamiliar, size_notice, typical_diameter
 from napari_unet_seg.io.block_job import HILLS, MAPS, NUCLEI, NUMBERS, REPORTS, ROWS, SHARES, STEPS, WRITTEN, Bench, Job
 from napari_unet_seg.io.block_store import BlockStore
 from napari_unet_seg.progress import Progress, Steps
@@ -121,7 +121,7 @@ class PlaneRun:
             return bench, diameter
         bench = self._bench(_FULL)
         areas = yield from self._iter_look(bench)
-        diameter, known = self.job.settings.diameter, self.predictor.known_diameter
+        diameter, known = self.job.settings.diameter, self.predictor.known_sizes[0]
         estimate = typical_diameter(areas)
         if diameter or not is_unfamiliar(estimate, *self.predictor.known_sizes):
             return bench, diameter
@@ -131,7 +131,7 @@ class PlaneRun:
             return bench, diameter
         rescaled = self._bench(_RESCALED, estimate)
         again = yield from self._iter_look(rescaled)
-        if again.sum() < AGREEMENT * areas.sum():
+        if not agrees(again.sum(), areas.sum(), estimate < known):
             rescaled.store.drop(*STEPS, SHARES, REPORTS)
             return bench, diameter
         chosen.put(_CHOSEN, {"diameter": np.array(estimate)})

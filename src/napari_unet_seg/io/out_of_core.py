@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet_seg.errors import InputError, ModelError, SettingsError, WriteError
-from napari_unet_seg.io.block_image import ImageRun, unfinished_of
+from napari_unet_seg.io.block_image import ImageRun, is_unfinished
 from napari_unet_seg.io.block_options import OutOfCore, Stored
 from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as
 from napari_unet_seg.io.quantities import spaced
@@ -159,7 +159,7 @@ def _kept(target: Path, work: Work, options: OutOfCore) -> Stored | None:
     from napari_unet_seg.io.image import open_image
 
     table, axes = Path(options.table or target.with_suffix(".csv")), work.layout.labels_axes
-    if not options.resume or unfinished_of(target).exists() or not (target.exists() and table.exists()) or not is_whole(target, axes):
+    if not options.resume or is_unfinished(target) or not (target.exists() and table.exists()) or not is_whole(target, axes):
         return None
     made = open_image(target).provenance
     asked = {"channel": work.layout.channel if "C" in work.layout.axes else None, **measured_as(options.measure, options.ring)}
