@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet_seg.core.scale import MOST_ENLARGED, agrees, estimate_diameter, is_too_much, is_unfamiliar
+from napari_unet_seg.core.scale import MOST_UNASKED, agrees, estimate_diameter, is_too_much, is_unfamiliar
 from tests.tiny import discs
 
 
@@ -49,9 +49,9 @@ def test_only_what_is_far_from_the_known_sizes_is_unfamiliar(diameter, sizes, un
 
 
 def test_only_enlarging_a_large_plane_is_too_much():
-    assert is_too_much(10, 20, MOST_ENLARGED // 4 + 1)
-    assert not is_too_much(10, 20, MOST_ENLARGED // 4)
-    assert not is_too_much(40, 20, 100 * MOST_ENLARGED)
+    assert is_too_much(10, 20, MOST_UNASKED // 4 + 1)
+    assert not is_too_much(10, 20, MOST_UNASKED // 4)
+    assert not is_too_much(40, 20, 100 * MOST_UNASKED)
 
 
 def test_a_rescaled_plane_must_show_the_area_that_was_found_before():

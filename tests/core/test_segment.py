@@ -201,7 +201,7 @@ def test_a_model_that_knows_two_sizes_is_shown_the_nearest(monkeypatch):
     known = tiny_model()
     model = dataclasses.replace(known, card=known.card | {"diameter": 60.0, "smallest_diameter": 17.0})
     image, truth = reduced(2, shape=(256, 256), count=40, seed=1)
-    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 8 * image.size)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 8 * image.size)
     result = nus.drain(nus.iter_segment(image, model, "cpu", settings=nus.SegmentSettings(min_area=5)))
     assert result.provenance["diameters"] == [pytest.approx(17 / 2, rel=0.2)]
     assert nus.evaluate(truth, result.labels).ap(0.5) == 1
@@ -210,7 +210,7 @@ def test_a_model_that_knows_two_sizes_is_shown_the_nearest(monkeypatch):
 
 def test_a_sentence_that_holds_for_many_planes_is_told_once(monkeypatch):
     image, _ = reduced(2, shape=(256, 256), count=40, seed=1)
-    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * image.size)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 2 * image.size)
     seen = []
     nus.drain(nus.iter_segment(np.stack([image] * 3), tiny_model(), "cpu", axes="ZYX"), seen.append)
     assert [progress.notice for progress in seen if progress.notice] == [UNASKED]
@@ -218,7 +218,7 @@ def test_a_sentence_that_holds_for_many_planes_is_told_once(monkeypatch):
 
 def test_a_large_image_of_small_nuclei_is_enlarged_only_when_asked(monkeypatch):
     image, _ = reduced(2, shape=(256, 256), count=40, seed=1)
-    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * image.size)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 2 * image.size)
     seen = []
     result = nus.drain(nus.iter_segment(image, tiny_model(), "cpu"), seen.append)
     assert result.provenance["diameters"] == [0]

@@ -84,7 +84,7 @@ def test_going_on_in_another_way_is_refused_by_name(tmp_path: Path, change: dict
 
 
 def test_what_holds_for_many_planes_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 100)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 100)
     little, seen = np.stack([IMAGE[::2, ::2]] * 2), []
     nus.drain(run(tmp_path / "x.zarr", little, "ZYX").iter(), seen.append)
     assert [step.notice for step in seen if step.notice] == [UNASKED]

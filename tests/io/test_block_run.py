@@ -206,7 +206,7 @@ class TestSmallNuclei:
         assert done.count == whole.labels.max() > 1
 
     def test_a_large_plane_is_left_as_it_is_and_this_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("napari_unet_seg.core.scale.MOST_ENLARGED", 2 * LITTLE.size)
+        monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 2 * LITTLE.size)
         plane = Plane(tmp_path, LITTLE)
         done, _ = plane.run()
         assert done.diameter == 0

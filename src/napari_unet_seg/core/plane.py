@@ -188,12 +188,13 @@ class _Plane:
         maps = yield from predictor.iter_maps(self.plane, self.limits, part=part)
         labels = self._decode(maps)
         estimate = self.step * typical_diameter(tally(labels).area[1:])
-        if diameter == 0 and is_unfamiliar(estimate, *predictor.known_sizes):
-            left = is_too_much(estimate, predictor.known_sizes[0], self._pixels(part))
+        smallest, largest = predictor.known_sizes
+        if diameter == 0 and is_unfamiliar(estimate, smallest, largest):
+            left = is_too_much(estimate, smallest, self._pixels(part))
             if not left:
                 rescaled = yield from predictor.iter_maps(self.plane, self.limits, estimate, part)
                 again = self._decode(rescaled)
-                if agrees(int(np.count_nonzero(again)), int(np.count_nonzero(labels)), estimate < predictor.known_diameter):
+                if agrees(int(np.count_nonzero(again)), int(np.count_nonzero(labels)), estimate < smallest):
                     maps, labels, diameter = rescaled, again, estimate
             if (left or diameter) and not told:
                 yield Progress(STAGE, 0, 0, notice=UNASKED if left else size_notice(estimate))

@@ -18,7 +18,7 @@ narrower enlarged. Chosen on images of all folds of DSB 2018 (``recipes/README.m
 0.5 is 0.76, 0.83 and 0.79 instead of 0.72, 0.80 and 0.72; at their own it stays as it is."""
 SPECKS = 0.25
 """What is smaller than this many times the known diameter is dirt rather than nuclei: the plane is not enlarged for it."""
-MOST_ENLARGED = 64_000_000
+MOST_UNASKED = 64_000_000
 """Pixels to which a plane is enlarged unasked: time and memory go by them."""
 UNASKED = "Its nuclei are small for the model, and the image is too large to be enlarged unasked: give their diameter to have it enlarged."
 """What is told of larger ones."""
@@ -93,7 +93,7 @@ def is_too_much(diameter: float, known: float, pixels: int) -> bool:
     -------
     bool
     """
-    return diameter < known and pixels * (known / diameter) ** 2 > MOST_ENLARGED
+    return diameter < known and pixels * (known / diameter) ** 2 > MOST_UNASKED
 
 
 def size_notice(diameter: float) -> str:

@@ -20,7 +20,7 @@ from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.block_image import is_unfinished
 from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
 from napari_unet_seg.io.block_run import STAGE
-from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as, read_labels
+from napari_unet_seg.io.kept import changed, is_newer, is_same, is_whole, measured_as, read_labels
 from napari_unet_seg.io.quantities import ring_in_pixels
 from napari_unet_seg.io.workers import LOCAL
 from napari_unet_seg.progress import Progress, Steps
@@ -182,7 +182,7 @@ def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> 
     whole = main and "csv" in outputs and all(path.exists() for path in outputs.values())
     if not whole or is_unfinished(outputs[main]) or not is_whole(outputs[main], found.axes):
         return None
-    if any(_changed(path) < _changed(outputs[main]) for name, path in outputs.items() if name not in (main, "csv")):
+    if any(changed(path) < changed(outputs[main]) for name, path in outputs.items() if name not in (main, "csv")):
         return None  # killed when the labels had been replaced, and not yet what is made of them
     made = open_image(outputs[main]).provenance
     same = is_same(made, found.settings, model, {"channel": found.channel, **measured_as(found.measured, _ring(plan, found))})
@@ -194,10 +194,6 @@ def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> 
     labels = read_labels(outputs[main], found.axes)
     result = Segmentation(labels, _read_table(outputs["csv"]), made, np.zeros((1,) * labels.ndim, np.uint8))
     return Ready(result, plan.formats)
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns
 
 
 def _ring(plan: Plan, found: Found) -> float:

@@ -121,17 +121,17 @@ class PlaneRun:
             return bench, diameter
         bench = self._bench(_FULL)
         areas = yield from self._iter_look(bench)
-        diameter, known = self.job.settings.diameter, self.predictor.known_sizes[0]
+        diameter, (smallest, largest) = self.job.settings.diameter, self.predictor.known_sizes
         estimate = typical_diameter(areas)
-        if diameter or not is_unfamiliar(estimate, *self.predictor.known_sizes):
+        if diameter or not is_unfamiliar(estimate, smallest, largest):
             return bench, diameter
-        if is_too_much(estimate, known, math.prod(bench.plane.shape)):
+        if is_too_much(estimate, smallest, math.prod(bench.plane.shape)):
             if not told:
                 yield Progress(STAGE, 0, 0, notice=UNASKED)
             return bench, diameter
         rescaled = self._bench(_RESCALED, estimate)
         again = yield from self._iter_look(rescaled)
-        if not agrees(again.sum(), areas.sum(), estimate < known):
+        if not agrees(again.sum(), areas.sum(), estimate < smallest):
             rescaled.store.drop(*STEPS, SHARES, REPORTS)
             return bench, diameter
         chosen.put(_CHOSEN, {"diameter": np.array(estimate)})

@@ -125,7 +125,7 @@ def is_newer(source: Path, result: Path) -> bool:
     bool
     """
     # A file that is older than the result may have come to its place after it.
-    return any(_changed(source, moved) > _changed(result, moved) for moved in (False, True))
+    return any(changed(source, moved) > changed(result, moved) for moved in (False, True))
 
 
 def identity(pixels: Any, source: Path | None = None) -> list[int] | str:
@@ -144,11 +144,24 @@ def identity(pixels: Any, source: Path | None = None) -> list[int] | str:
         Size and time of the last change of the source; else a checksum of pixels in memory; of others, nothing can be said.
     """
     if source is not None:
-        return [source.stat().st_size, _changed(source)]
+        return [source.stat().st_size, changed(source)]
     return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest() if isinstance(pixels, np.ndarray) else ""
 
 
-def _changed(path: Path, moved: bool = False) -> int:
-    """Return when a file was changed, or a folder or a file right in it, in nanoseconds; or when it came to its place, if that is later."""
+def changed(path: Path, moved: bool = False) -> int:
+    """Say when a file or folder was changed.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder of which the files right in it count too.
+    moved : bool
+        Whether it counts, too, when it came to its place.
+
+    Returns
+    -------
+    int
+        In nanoseconds.
+    """
     states = [path.stat(), *(inner.stat() for inner in (path.iterdir() if path.is_dir() else ()) if inner.is_file())]
     return max(max(state.st_mtime_ns, state.st_ctime_ns if moved else 0) for state in states)
