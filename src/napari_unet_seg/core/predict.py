@@ -18,11 +18,11 @@ from napari_unet_seg.core.device import choose_device, choose_dtype, compute_err
 from napari_unet_seg.core.flight import in_flight
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.placement import placed
+from napari_unet_seg.core.processor import Processor, on_processor
 from napari_unet_seg.core.pyramid import Level, Pyramid
 from napari_unet_seg.core.scaled_plane import Maps, Part, ScaledPlane
 from napari_unet_seg.core.tiling import Tile, aligned, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.unet import activate, receptive_radius
-from napari_unet_seg.core.unet_bands import predict_in_bands
 from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from napari_unet_seg.progress import Progress, Steps, drain
 
@@ -190,6 +190,7 @@ class Predictor:
         self.dtype = choose_dtype(self.device.name, self.settings.precision)
         with compute_errors("Loading the model"):
             self.network = placed(self.model.network, self.device.name)
+        self._processors: dict[torch.dtype, Processor | None] = {}
 
     def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
         """Run the network at its own scale, and bring the maps back."""
@@ -255,28 +256,35 @@ class Predictor:
         return self._start(window) if self.device.name == "cuda" else partial(self.run, window)
 
     def _start(self, window: Pixels) -> Callable[[], Maps]:
-        with compute_errors(STAGE), torch.inference_mode(), exact_float32(), torch.autocast(self.device.name, self.dtype, self._autocast):
+        with compute_errors(STAGE):
+            processor = self._processor() if self.device.name == "cpu" else None
+            wait = partial(processor, window) if processor else self._computed(window)
+
+        def _finish() -> Maps:
+            with compute_errors(STAGE):
+                maps = wait()
+            if not np.isfinite(maps).all():
+                if self.dtype == torch.float32:
+                    raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
+                raise _OverflowError
+            return maps
+
+        return _finish
+
+    def _processor(self) -> Processor | None:
+        if self.dtype not in self._processors:
+            self._processors[self.dtype] = on_processor(self.network, self.dtype)
+        return self._processors[self.dtype]
+
+    def _computed(self, window: Pixels) -> Callable[[], Maps]:
+        """Run the network by torch."""
+        with torch.inference_mode(), exact_float32(), torch.autocast(self.device.name, self.dtype, self.dtype != torch.float32):
             image = torch.from_numpy(window)[None, None]
             if self.device.name == "cuda":
                 image = image.pin_memory().to("cuda", non_blocking=True)
             image = image.to(self.device.name).contiguous(memory_format=torch.channels_last)
-            if self.device.name == "cpu":
-                maps = predict_in_bands(self.network, image)
-            else:
-                maps = activate(self.network(image), self.model.settings)[0].half()  # (C, Y, X)
-            wait = fetched(maps)
-
-        def _finish() -> Maps:
-            with compute_errors(STAGE):
-                array = wait().numpy()
-            # In bands, what is no number fills whole rows.
-            if not np.isfinite(array[:, :, :1] if self.device.name == "cpu" else array).all():
-                if self.dtype == torch.float32:
-                    raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
-                raise _OverflowError
-            return array
-
-        return _finish
+            wait = fetched(activate(self.network(image), self.model.settings)[0].half())  # (C, Y, X)
+        return lambda: wait().numpy()
 
     def run_safely(self, window: Pixels) -> npt.NDArray[np.float16]:
         """Run as `run`; when the numbers overflow, this window and all later ones are computed in float32."""
@@ -285,10 +293,6 @@ class Predictor:
         except _OverflowError:
             self._after_overflow()
             return self.run(window)
-
-    @property
-    def _autocast(self) -> bool:
-        return self.dtype != torch.float32
 
 
 class _OverflowError(Exception):

@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_unet_seg.core.rectified import rectified
-
 if TYPE_CHECKING:
     from napari_unet_seg.settings import NetworkSettings
 
@@ -46,7 +44,7 @@ class Convolution(nn.Module):
 
     def rectified(self, x: Tensor) -> Tensor:
         """Return features, rectified."""
-        return rectified(self.conv, x) if isinstance(self.norm, nn.Identity) else torch.relu_(self(x))
+        return torch.relu_(self(x))
 
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same result with one pass over the pixels less."""
