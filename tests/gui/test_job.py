@@ -7,6 +7,7 @@ import weakref
 import pytest
 from qtpy.QtCore import QCoreApplication, QObject
 
+from napari_unet_seg.core import processor
 from napari_unet_seg.errors import OutOfMemoryError
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.progress import Command, Progress
@@ -301,3 +302,12 @@ def test_every_report_is_told_in_order(qtbot, job):
     with qtbot.waitSignal(job.finished, timeout=WAIT_MS):
         job.start(many())
     assert told == list(range(300))
+
+
+def test_memory_of_the_engine_is_given_back_after_every_run(qtbot, job, monkeypatch):
+    given = []
+    monkeypatch.setattr(processor, "release_memory", lambda: given.append("back"))
+    for steps in (Steps(), Steps(error=ValueError("no"))):
+        assert job.start(steps())
+        finish(qtbot, job, steps)
+    assert given == ["back"] * 2

@@ -6,7 +6,6 @@ Both compute with oneDNN, and round alike in 16 bits. A pixel is the same sum in
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -30,7 +29,7 @@ _NEAR = 0.02
 
 
 class Processor:
-    """A compiled network. It keeps the memory in which it computed for the next window, as long as it is used.
+    """A compiled network. What it computed in is kept for the next window, see `release_memory`.
 
     Parameters
     ----------
@@ -41,7 +40,6 @@ class Processor:
     def __init__(self, compiled: openvino.CompiledModel) -> None:
         """Make ready to run."""
         self._request, self._lock = compiled.create_infer_request(), threading.Lock()
-        weakref.finalize(self, compiled.release_memory).atexit = False
 
     def __call__(self, window: npt.NDArray[np.float32]) -> Maps:
         """Predict the maps of one window.
@@ -90,6 +88,14 @@ def on_processor(network: UNet, dtype: torch.dtype) -> Processor | None:
         known[key] = _compiled(network, *key)
     compiled = known[key]
     return None if compiled is None else Processor(compiled)
+
+
+def release_memory() -> None:
+    """Give back what networks computed in: a gigabyte after a window of 2048 x 2048, which the next such window takes again in 0.2 s."""
+    for known in list(_COMPILED.values()):
+        for compiled in known.values():
+            if compiled is not None:
+                compiled.release_memory()
 
 
 def _compiled(network: UNet, precision: str, threads: int) -> openvino.CompiledModel | None:

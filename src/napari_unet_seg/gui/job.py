@@ -7,6 +7,7 @@ widget may be deleted at any time, and every exception (superqt's worker swallow
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections import deque
@@ -150,7 +151,7 @@ class Job(QObject):
 def _run(steps: Steps[Any], stop: threading.Event, reports: deque[Progress], commands: deque[Any]) -> Any:
     """Go through the steps in the thread; `CancelledError` when asked to stop."""
     begun = False  # a generator takes nothing before its first step
-    with closing(steps), _small_collections():
+    with closing(steps), _small_collections(), _small_memory():
         while not stop.is_set():
             try:
                 reports.append(steps.send(commands.popleft() if begun and commands else None))
@@ -175,3 +176,14 @@ def _small_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _small_memory() -> Iterator[None]:
+    """Give back what the engine keeps for a next run, as it does for scripts: a viewer needs the memory meanwhile."""
+    try:
+        yield
+    finally:
+        processor = sys.modules.get("napari_unet_seg.core.processor")  # it brings torch: not for jobs that do without
+        if processor is not None:
+            processor.release_memory()
