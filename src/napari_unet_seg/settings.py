@@ -15,7 +15,7 @@ from napari_unet_seg.network_settings import ARCHITECTURES, NetworkSettings
 __all__ = ["ARCHITECTURES", "Checked", "NetworkSettings", "Polygons", "SegmentSettings", "TrainSettings", "field_docs", "field_options"]
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 POLARITIES = ("auto", "bright", "dark")
 STACKS = ("planes", "maximum", "linked")
 TRACKS = ("none", "overlap", "laptrack")

@@ -16,8 +16,10 @@ from napari_unet_seg.core.device import (
     choose_dtype,
     compute_errors,
     cpu_has_bfloat16,
+    cpu_has_int8,
     is_memory_error,
     no_gpu_reason,
+    number_formats,
 )
 from napari_unet_seg.errors import ComputeError, DeviceError, InputError, OutOfMemoryError
 
@@ -135,6 +137,22 @@ def test_number_formats(monkeypatch):
         assert choose_dtype("cpu") == dtype
     for name in ("float32", "bfloat16", "float16"):
         assert choose_dtype("cpu", name) == choose_dtype("cuda", name) == getattr(torch, name)
+
+
+def test_a_processor_predicts_in_8_bits_where_it_can(monkeypatch):
+    monkeypatch.setattr(module, "cpu_has_bfloat16", lambda: True)
+    assert number_formats("cpu") == (torch.int8, torch.bfloat16)
+    assert number_formats("cpu", "float32") == (torch.float32,)
+    assert number_formats("cpu", "int8") == (torch.int8,)
+    assert number_formats("mps") == (torch.float32,)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_instructions_for_8_bits_are_asked_of_torch(has, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: has)
+    assert cpu_has_int8() is has
+    monkeypatch.delattr(torch.cpu, "_is_vnni_supported")
+    assert not cpu_has_int8()
 
 
 def test_bfloat16_is_asked_of_torch(monkeypatch):

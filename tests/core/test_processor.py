@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,6 @@ import torch
 
 import napari_unet_seg as nus
 from napari_unet_seg import NetworkSettings
-from napari_unet_seg.core import graph
 from napari_unet_seg.core import predict as predict_module
 from napari_unet_seg.core import processor as module
 from napari_unet_seg.core.device import cpu_has_bfloat16
@@ -30,7 +30,8 @@ KINDS = [
     {"depth": 1},
     {"classes": ("a", "b"), "distance": False, "norm": "none"},
 ]
-FORMATS = [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not cpu_has_bfloat16(), reason="no bfloat16 here"))]
+FORMATS = [torch.float32, *([torch.bfloat16] if cpu_has_bfloat16() else [])]
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs a processor for which there is OpenVINO")
 
 
 def network(**settings: object) -> UNet:
@@ -57,7 +58,7 @@ def by_torch(made: UNet, window: np.ndarray, dtype: torch.dtype) -> np.ndarray:
 @pytest.mark.parametrize("dtype", FORMATS, ids=str)
 def test_the_maps_are_those_of_torch(kind, dtype):
     made, window = network(**kind), image((64, 48))
-    found, expected = on_processor(made, dtype)(window), by_torch(made, window, dtype)
+    found, expected = on_processor(made, dtype, {})(window), by_torch(made, window, dtype)
     exact = by_torch(made, window, torch.float32).astype(np.float32)
     assert found.dtype == np.float16
     assert found.shape == expected.shape == (len(made.settings.maps), 64, 48)
@@ -72,7 +73,7 @@ def test_the_maps_are_those_of_torch(kind, dtype):
 def test_a_window_of_any_size_gives_the_same_bits(kind, dtype):
     made, whole = network(**kind), image((304, 264))
     halo = -(-receptive_radius(made.settings) // 8) * 8
-    run = on_processor(made, dtype)
+    run = on_processor(made, dtype, {})
     expected = run(whole)
     for height, width in ((304, 264), (208, 264), (304, 168), (160, 176), (2 * halo, 2 * halo + 8)):
         found = run(whole[:height, :width])
@@ -82,12 +83,12 @@ def test_a_window_of_any_size_gives_the_same_bits(kind, dtype):
 
 def test_views_of_an_image_are_read_as_they_are():
     made, whole = network(), image((96, 96))
-    run = on_processor(made, torch.float32)
+    run = on_processor(made, torch.float32, {})
     np.testing.assert_array_equal(run(whole[::-1, 16:80]), run(np.ascontiguousarray(whole[::-1, 16:80])))
 
 
 def test_the_maps_of_a_window_stay_when_the_next_is_computed():
-    run = on_processor(network(), torch.float32)
+    run = on_processor(network(), torch.float32, {})
     first = run(image((64, 64)))
     kept = first.copy()
     run(1 - image((64, 64)))
@@ -95,7 +96,7 @@ def test_the_maps_of_a_window_stay_when_the_next_is_computed():
 
 
 def test_threads_share_a_network():
-    run, windows = on_processor(network(), torch.float32), [image((64, 64)) * value for value in (0.2, 0.4, 0.6, 0.8)]
+    run, windows = on_processor(network(), torch.float32, {}), [image((64, 64)) * value for value in (0.2, 0.4, 0.6, 0.8)]
     expected = [run(window) for window in windows]
     with ThreadPoolExecutor(4) as threads:
         for found, wanted in zip(threads.map(run, windows * 8), expected * 8, strict=True):
@@ -105,7 +106,7 @@ def test_threads_share_a_network():
 def test_a_network_is_compiled_once_and_forgotten_with_it():
     made = network()
     for _ in range(2):
-        on_processor(made, torch.float32)(image((32, 32)))
+        on_processor(made, torch.float32, {})(image((32, 32)))
     assert len(module._COMPILED[made]) == 1
     before = len(module._COMPILED)
     del made
@@ -115,7 +116,7 @@ def test_a_network_is_compiled_once_and_forgotten_with_it():
 
 def test_memory_is_kept_for_the_next_window_until_it_is_given_back():
     made = network()
-    run = on_processor(made, torch.float32)
+    run = on_processor(made, torch.float32, {})
     before = resident()
     expected = run(image((1024, 1024)))
     grown = resident() - before
@@ -126,7 +127,7 @@ def test_memory_is_kept_for_the_next_window_until_it_is_given_back():
 
 
 def test_memory_can_be_given_back_while_another_thread_computes():
-    run, window = on_processor(network(), torch.float32), image((256, 256))
+    run, window = on_processor(network(), torch.float32, {}), image((256, 256))
     expected = run(window)
     with ThreadPoolExecutor(1) as threads:
         found = threads.map(run, [window] * 32)
@@ -141,27 +142,27 @@ def resident() -> int:
 
 def test_without_openvino_torch_computes(monkeypatch):
     monkeypatch.setitem(sys.modules, "napari_unet_seg.core.graph", None)
-    assert on_processor(network(), torch.float32) is None
+    assert on_processor(network(), torch.float32, {}) is None
 
 
 def test_a_network_that_gives_other_maps_is_not_used(monkeypatch):
     run = module.Processor.__call__
     monkeypatch.setattr(module.Processor, "__call__", lambda self, window: run(self, window)[::-1])
-    assert on_processor(network(), torch.float32) is None
+    assert on_processor(network(), torch.float32, {}) is None
 
 
 def test_a_compiler_that_fails_is_not_used(monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("unsupported processor")
 
-    monkeypatch.setattr(graph, "compiled", fail)
-    assert on_processor(network(), torch.float32) is None
+    monkeypatch.setattr("napari_unet_seg.core.graph.compiled", fail)
+    assert on_processor(network(), torch.float32, {}) is None
 
 
 def test_a_format_that_it_has_not_is_left_to_torch(monkeypatch):
-    assert on_processor(network(), torch.float16) is None
+    assert on_processor(network(), torch.float16, {}) is None
     monkeypatch.setattr(module, "cpu_has_bfloat16", lambda: False)
-    assert on_processor(network(), torch.bfloat16) is None
+    assert on_processor(network(), torch.bfloat16, {}) is None
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
@@ -190,8 +191,18 @@ import numpy as np, torch
 from napari_unet_seg import NetworkSettings
 from napari_unet_seg.core.processor import on_processor, release_memory
 from napari_unet_seg.core.unet import UNet
-on_processor(UNet(NetworkSettings(width=8, depth=1)).eval().fold(), torch.float32)(np.zeros((16, 16), np.float32))
+on_processor(UNet(NetworkSettings(width=8, depth=1)).eval().fold(), torch.float32, {})(np.zeros((16, 16), np.float32))
 assert "openvino" in sys.modules
 assert not told, told
 """
     subprocess.run([sys.executable, "-B", "-c", code], check=True)
+
+
+def test_memory_that_another_run_computes_in_is_left_to_it(monkeypatch):
+    class Busy:
+        def release_memory(self):
+            raise RuntimeError("Attempt to call release_memory() on a compiled model in a busy state.")
+
+    made = network()
+    monkeypatch.setitem(module._COMPILED, made, {(torch.float32, 1): Busy()})
+    release_memory()

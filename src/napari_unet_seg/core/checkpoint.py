@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 
 from napari_unet_seg.atomic import atomic_path
+from napari_unet_seg.core.quantization import ranges_of
 from napari_unet_seg.core.score import knots_of
 from napari_unet_seg.core.unet import UNet
 from napari_unet_seg.errors import ModelError, SettingsError, WriteError
@@ -219,7 +220,8 @@ def _build(path: Path, description: dict[str, Any]) -> Model:
             if not 0 <= float(card.get(size, 0)) < math.inf:
                 raise ValueError(f"its {size.replace('_', ' ')} is {card[size]}")
         knots_of(card)
-    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SettingsError) as error:
+        ranges_of(card)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, SettingsError) as error:
         raise ModelError(f"The model {path} does not fit this version of the program: {str(error).splitlines()[0]}") from error
     return Model(network.eval(), card, defaults, name)
 

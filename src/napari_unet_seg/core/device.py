@@ -87,14 +87,33 @@ def no_gpu_reason() -> str:
     return f"No GPU is used: {obstacle}." if obstacle else "A GPU is available."
 
 
-def choose_dtype(device: str, precision: str = "auto") -> torch.dtype:
-    """Choose the number format of the network.
+def number_formats(device: str, precision: str = "auto") -> tuple[torch.dtype, ...]:
+    """List the formats in which a network may predict, the best first.
 
     Parameters
     ----------
     device : {"cuda", "mps", "cpu"}
         Where the network runs.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
+        "auto" is int8 on processors, for models that can be run in it, and else as of `choose_dtype`.
+
+    Returns
+    -------
+    tuple of dtype
+        More than one where the first may be missing.
+    """
+    usual = choose_dtype(device, precision)
+    return (torch.int8, usual) if device == "cpu" and precision == "auto" else (usual,)
+
+
+def choose_dtype(device: str, precision: str = "auto") -> torch.dtype:
+    """Choose the number format of torch for a network.
+
+    Parameters
+    ----------
+    device : {"cuda", "mps", "cpu"}
+        Where the network runs.
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         "auto" is bfloat16 on CUDA devices and CPUs with instructions for it, so that both give the same labels but for the order of
         their sums (``benchmarks/agreement.py``); float16 on older CUDA devices, and float32 elsewhere.
 
@@ -122,6 +141,18 @@ def cpu_has_bfloat16() -> bool:
     # torch has no public name for this; an unknown name means no.
     probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
     return any(probe is not None and bool(probe()) for probe in probes)
+
+
+def cpu_has_int8() -> bool:
+    """Say whether this CPU multiplies numbers of 8 bits faster than others, and adds the products up without overflow.
+
+    Returns
+    -------
+    bool
+        True with AVX-512 VNNI.
+    """
+    probe = getattr(torch.cpu, "_is_vnni_supported", None)
+    return probe is not None and bool(probe())
 
 
 @contextmanager

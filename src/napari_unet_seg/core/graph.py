@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from torch import Tensor, nn
 
+from napari_unet_seg.core.quantization import Ranges, parts
+
 _TELEMETRY = "openvino_telemetry"
 _TOLD_BEFORE = _TELEMETRY in sys.modules  # somebody else's import of OpenVINO, which is none of ours
 if not _TOLD_BEFORE:
@@ -26,19 +28,23 @@ if TYPE_CHECKING:
 
 Value = Any
 """What a node of the graph gives, (B, C, Y, X)."""
+_STEPS, _WEIGHT_STEPS = 256, 255
+"""Of 8 bits; weights have as many above 0 as below."""
 
 
-def compiled(network: UNet, precision: str, threads: int) -> openvino.CompiledModel:
+def compiled(network: UNet, precision: str, threads: int, ranges: Ranges) -> openvino.CompiledModel:
     """Compile a network for this processor.
 
     Parameters
     ----------
     network : UNet
-        As of `graph`.
+        As of `Graph`.
     precision : {"f32", "bf16"}
-        The number format of all layers but the last.
+        The number format of the layers that are not of 8 bits.
     threads : int
         How many compute.
+    ranges : mapping
+        As of `Graph`.
 
     Returns
     -------
@@ -55,63 +61,94 @@ def compiled(network: UNet, precision: str, threads: int) -> openvino.CompiledMo
         "PERFORMANCE_HINT": "LATENCY",  # one window at a time, on all threads
         "ENABLE_CPU_PINNING": False,  # two processes side by side would take the same cores
     }
-    return openvino.Core().compile_model(graph(network), "CPU", options)
+    return openvino.Core().compile_model(Graph(network, ranges).whole(), "CPU", options)
 
 
-def graph(network: UNet) -> openvino.Model:
-    """Build what `UNet.forward` and `activate` do.
+class Graph:
+    """What `UNet.forward` and `activate` do, to be built once.
 
     Parameters
     ----------
     network : UNet
         Folded, in evaluation mode, on the processor.
-
-    Returns
-    -------
-    openvino.Model
-        From an image, float32, (1, C, Y, X), of any extent in multiples of 2 ** depth, to its maps, float16, (1, maps, Y, X).
+    ranges : mapping
+        Of what its parts give, see `core.quantization`: layers of 8 bits. None are, if it is empty.
     """
-    settings = network.settings
-    image = ops.parameter([1, settings.in_channels, *[-1] * settings.spatial_dims], np.float32)
-    x, skips = image, []
-    for block in network.encoder:
-        x = _block(block, x)
-        skips.append(x)
-        x = _pooled(x, settings.spatial_dims)
-    x = _block(network.bottleneck, x)
-    for level in reversed(range(settings.depth)):
-        x, skip = _upsampled(network.upsample[level], x), skips.pop()
-        joined = [_gated(cast("AttentionGate", network.gates[level]), skip, x) if network.gates else skip, x]
-        x = _block(network.decoder[level], ops.concat(joined, 1))
-    return openvino.Model([_activated(_answer(network.head, x), len(settings.classes))], [image], "unet")
+
+    def __init__(self, network: UNet, ranges: Ranges) -> None:
+        """Find the parts that hand on layers of 8 bits."""
+        self.network = network
+        self.ranges = {part: ranges[name] for name, part in parts(network).items() if ranges}
+        self.first = cast("nn.Module", cast("Block", network.encoder[0])[0].conv)  # sees the image, which is of no 8 bits
+
+    def whole(self) -> openvino.Model:
+        """Build the graph.
+
+        Returns
+        -------
+        openvino.Model
+            From an image, float32, (1, C, Y, X), of any extent in multiples of 2 ** depth, to its maps, float16, (1, maps, Y, X).
+        """
+        network, settings = self.network, self.network.settings
+        image = ops.parameter([1, settings.in_channels, *[-1] * settings.spatial_dims], np.float32)
+        x, skips = image, []
+        for block in network.encoder:
+            x = self._block(block, x)
+            skips.append(x)
+            x = _pooled(x, settings.spatial_dims)
+        x = self._block(network.bottleneck, x)
+        for level in reversed(range(settings.depth)):
+            x, skip = self._upsampled(network.upsample[level], x), skips.pop()
+            joined = [self._gated(network.gates[level], skip, x) if network.gates else skip, x]
+            x = self._block(network.decoder[level], ops.concat(joined, 1))
+        return openvino.Model([_activated(self._answer(network.head, x), len(settings.classes))], [image], "unet")
+
+    def _block(self, block: nn.Module, x: Value) -> Value:
+        first, second, *shortcut = cast("Iterable[Convolution]", cast("Block", block))
+        features = self._convolved(second.conv, self._handed(first, ops.relu(self._convolved(first.conv, x))))
+        return self._handed(block, ops.relu(ops.add(features, self._convolved(shortcut[0].conv, x)) if shortcut else features))
+
+    def _gated(self, gate: nn.Module, skip: Value, signal: Value) -> Value:
+        gate = cast("AttentionGate", gate)
+        known = ops.relu(ops.add(self._convolved(gate.skip.conv, skip), self._convolved(gate.signal.conv, signal)))
+        return self._handed(gate, ops.multiply(skip, ops.sigmoid(_shifted(_convolution(gate.weigh.conv, known), gate.weigh.conv))))
+
+    def _upsampled(self, conv: nn.Module, x: Value) -> Value:
+        assert isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
+        made = ops.convolution_backprop_data(x, self._weights(conv, each=1), list(conv.stride))
+        return self._handed(conv, _shifted(made, conv))
+
+    def _convolved(self, conv: nn.Module, x: Value) -> Value:
+        return _shifted(_convolution(conv, x, self._weights(conv)), conv)
+
+    def _answer(self, head: nn.Module, x: Value) -> Value:
+        """Run the last layer in float32, as `UNet.answer` does: written as a transposed convolution, which is not rounded to 16 bits."""
+        if self.ranges:
+            return self._convolved(head, x)
+        assert isinstance(head, nn.Conv2d | nn.Conv3d)
+        return _shifted(ops.convolution_backprop_data(x, _constant(head.weight.transpose(0, 1)), list(head.stride)), head)
+
+    def _handed(self, part: nn.Module, x: Value) -> Value:
+        """Round what a part hands on."""
+        if part not in self.ranges:
+            return x
+        low, high = (np.float32(end) for end in self.ranges[part])
+        return ops.fake_quantize(x, low, high, low, high, _STEPS)
+
+    def _weights(self, conv: nn.Module, each: int = 0) -> Value:
+        """Return the weights of a layer, rounded for each filter of the axis `each`."""
+        weights = cast("Tensor", conv.weight).detach().float()
+        if not self.ranges or conv is self.first:
+            return _constant(weights)
+        others = [axis for axis in range(weights.ndim) if axis != each]
+        high = weights.abs().amax(dim=others, keepdim=True).clamp(min=float(np.finfo(np.float32).tiny)).numpy()
+        return ops.fake_quantize(_constant(weights), -high, high, -high, high, _WEIGHT_STEPS)
 
 
-def _block(block: nn.Module, x: Value) -> Value:
-    first, second, *shortcut = cast("Iterable[Convolution]", cast("Block", block))
-    features = _convolved(second.conv, ops.relu(_convolved(first.conv, x)))
-    return ops.relu(ops.add(features, _convolved(shortcut[0].conv, x)) if shortcut else features)
-
-
-def _gated(gate: AttentionGate, skip: Value, signal: Value) -> Value:
-    known = ops.relu(ops.add(_convolved(gate.skip.conv, skip), _convolved(gate.signal.conv, signal)))
-    return ops.multiply(skip, ops.sigmoid(_convolved(gate.weigh.conv, known)))
-
-
-def _convolved(conv: nn.Module, x: Value) -> Value:
+def _convolution(conv: nn.Module, x: Value, weights: Value = None) -> Value:
     assert isinstance(conv, nn.Conv2d | nn.Conv3d)
     pads = [int(pad) for pad in conv.padding]
-    return _shifted(ops.convolution(x, _constant(conv.weight), list(conv.stride), pads, pads, list(conv.dilation)), conv.bias)
-
-
-def _upsampled(conv: nn.Module, x: Value) -> Value:
-    assert isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
-    return _shifted(ops.convolution_backprop_data(x, _constant(conv.weight), list(conv.stride)), conv.bias)
-
-
-def _answer(head: nn.Module, x: Value) -> Value:
-    """Run the last layer in float32, as `UNet.answer` does: written as a transposed convolution, which is not rounded to 16 bits."""
-    assert isinstance(head, nn.Conv2d | nn.Conv3d)
-    return _shifted(ops.convolution_backprop_data(x, _constant(head.weight.transpose(0, 1)), list(head.stride)), head.bias)
+    return ops.convolution(x, _constant(conv.weight) if weights is None else weights, list(conv.stride), pads, pads, list(conv.dilation))
 
 
 def _pooled(x: Value, dims: int) -> Value:
@@ -126,9 +163,11 @@ def _activated(logits: Value, classes: int) -> Value:
     return ops.convert(ops.concat(maps, 1), np.float16)
 
 
-def _shifted(x: Value, bias: Tensor | None) -> Value:
+def _shifted(x: Value, conv: nn.Module) -> Value:
+    if conv.bias is None:
+        return x
     dims = x.get_output_partial_shape(0).rank.get_length() - 2
-    return x if bias is None else ops.add(x, _constant(bias.reshape(1, -1, *[1] * dims)))
+    return ops.add(x, _constant(cast("Tensor", conv.bias).reshape(1, -1, *[1] * dims)))
 
 
 def _constant(weights: Tensor) -> Value:

@@ -1,16 +1,19 @@
-"""A model's network made ready to predict, once for each device: a run over one image after the other would copy it each time."""
+"""A model's network made ready to predict by torch, once for each device: a run over one image after the other would copy it each time."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-if TYPE_CHECKING:
-    from napari_unet_seg.core.unet import UNet
+from napari_unet_seg.core.device import exact_float32, fetched
+from napari_unet_seg.core.unet import UNet, activate
 
 _PLACED: WeakKeyDictionary[UNet, dict[str, tuple[Any, UNet]]] = WeakKeyDictionary()
 
@@ -39,6 +42,34 @@ def placed(network: UNet, device: str) -> UNet:
     if device not in known or known[device][0] != state:
         known[device] = (state, _copied(network, device))
     return known[device][1]
+
+
+def begun(network: UNet, window: npt.NDArray[np.float32], device: str, dtype: torch.dtype) -> Callable[[], npt.NDArray[np.float16]]:
+    """Begin to run a network on a window; a GPU computes while others go on.
+
+    Parameters
+    ----------
+    network : UNet
+        From `placed`.
+    window : ndarray of float32, shape (Y, X)
+        Normalised; edges are multiples of 2 ** depth.
+    device : {"cuda", "mps", "cpu"}
+        Where the network is.
+    dtype : dtype
+        The number format of all layers but the last, which is float32.
+
+    Returns
+    -------
+    callable
+        Waits for the maps: float16, (maps, Y, X).
+    """
+    with torch.inference_mode(), exact_float32(), torch.autocast(device, dtype, dtype != torch.float32):
+        image = torch.from_numpy(window)[None, None]
+        if device == "cuda":
+            image = image.pin_memory().to("cuda", non_blocking=True)
+        image = image.to(device).contiguous(memory_format=torch.channels_last)
+        wait = fetched(activate(network(image), network.settings)[0].half())
+    return lambda: wait().numpy()
 
 
 def _copied(network: UNet, device: str) -> UNet:

@@ -14,15 +14,16 @@ import torch
 
 from napari_unet_seg.core.axes import as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
-from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors, exact_float32, fetched
+from napari_unet_seg.core.device import choose_device, compute_errors, number_formats
 from napari_unet_seg.core.flight import in_flight
 from napari_unet_seg.core.normalize import Limits, estimate_limits
-from napari_unet_seg.core.placement import placed
-from napari_unet_seg.core.processor import Processor, on_processor
+from napari_unet_seg.core.placement import begun, placed
+from napari_unet_seg.core.processor import on_processor
 from napari_unet_seg.core.pyramid import Level, Pyramid
+from napari_unet_seg.core.quantization import ranges_of
 from napari_unet_seg.core.scaled_plane import Maps, Part, ScaledPlane
 from napari_unet_seg.core.tiling import Tile, aligned, padded_shape, plan_tiles, read_window
-from napari_unet_seg.core.unet import activate, receptive_radius
+from napari_unet_seg.core.unet import receptive_radius
 from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError, SettingsError
 from napari_unet_seg.progress import Progress, Steps, drain
 
@@ -96,14 +97,13 @@ class Predictor:
         self.model = model
         self.settings = settings or model.defaults
         self.asked, self.device = device, choose_device(device)
-        self.dtype: torch.dtype = torch.float32
         self._place()
 
     def with_settings(self, settings: SegmentSettings | None) -> Predictor:
         """Return the same network on the same device, for other settings; the model's own if None."""
         other = copy.copy(self)
         other.settings = settings or self.model.defaults
-        other.dtype = choose_dtype(self.device.name, other.settings.precision)
+        other._choose_format()
         return other
 
     @property
@@ -183,14 +183,26 @@ class Predictor:
     def _after_overflow(self) -> str:
         """Go on in float32, which holds what float16 cannot: the notice."""
         notice = f"This model overflows in {str(self.dtype).removeprefix('torch.')}: going on in float32."
-        self.dtype = torch.float32
+        self._take(torch.float32)
         return notice
 
     def _place(self) -> None:
-        self.dtype = choose_dtype(self.device.name, self.settings.precision)
         with compute_errors("Loading the model"):
             self.network = placed(self.model.network, self.device.name)
-        self._processors: dict[torch.dtype, Processor | None] = {}
+            self._choose_format()
+
+    def _choose_format(self) -> None:
+        """Take the first number format of those that may be taken that this model and this device can."""
+        for dtype in number_formats(self.device.name, self.settings.precision):
+            self._take(dtype)
+            if self.processor is not None or dtype != torch.int8:
+                return
+        raise SettingsError(f"8 bits (int8) cannot be had with {self.model.name!r} on {self.device.title}; set the precision to 'auto'.")
+
+    def _take(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        on_cpu = self.device.name == "cpu"
+        self.processor = on_processor(self.network, dtype, ranges_of(self.model.card)) if on_cpu else None
 
     def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
         """Run the network at its own scale, and bring the maps back."""
@@ -257,8 +269,7 @@ class Predictor:
 
     def _start(self, window: Pixels) -> Callable[[], Maps]:
         with compute_errors(STAGE):
-            processor = self._processor() if self.device.name == "cpu" else None
-            wait = partial(processor, window) if processor else self._computed(window)
+            wait = partial(self.processor, window) if self.processor else begun(self.network, window, self.device.name, self.dtype)
 
         def _finish() -> Maps:
             with compute_errors(STAGE):
@@ -270,21 +281,6 @@ class Predictor:
             return maps
 
         return _finish
-
-    def _processor(self) -> Processor | None:
-        if self.dtype not in self._processors:
-            self._processors[self.dtype] = on_processor(self.network, self.dtype)
-        return self._processors[self.dtype]
-
-    def _computed(self, window: Pixels) -> Callable[[], Maps]:
-        """Run the network by torch."""
-        with torch.inference_mode(), exact_float32(), torch.autocast(self.device.name, self.dtype, self.dtype != torch.float32):
-            image = torch.from_numpy(window)[None, None]
-            if self.device.name == "cuda":
-                image = image.pin_memory().to("cuda", non_blocking=True)
-            image = image.to(self.device.name).contiguous(memory_format=torch.channels_last)
-            wait = fetched(activate(self.network(image), self.model.settings)[0].half())  # (C, Y, X)
-        return lambda: wait().numpy()
 
     def run_safely(self, window: Pixels) -> npt.NDArray[np.float16]:
         """Run as `run`; when the numbers overflow, this window and all later ones are computed in float32."""

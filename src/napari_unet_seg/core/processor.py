@@ -1,4 +1,4 @@
-"""A network on a processor, by OpenVINO: in two thirds of the time that torch takes for one layer after the other.
+"""A network on a processor, by OpenVINO: in two thirds of the time that torch takes for one layer after the other, in 8 bits in a third.
 
 Both compute with oneDNN, and round alike in 16 bits. A pixel is the same sum in a window of any size, as `core.tiling` needs it.
 """
@@ -6,6 +6,7 @@ Both compute with oneDNN, and round alike in 16 bits. A pixel is the same sum in
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -13,19 +14,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_unet_seg.core.device import cpu_has_bfloat16
+from napari_unet_seg.core.device import cpu_has_bfloat16, cpu_has_int8
 from napari_unet_seg.core.threads import usual_threads
 from napari_unet_seg.core.unet import UNet, activate
 
 if TYPE_CHECKING:
     import openvino
 
+    from napari_unet_seg.core.quantization import Ranges
+
 Maps = npt.NDArray[np.float16]
 
-_FORMATS = {torch.float32: "f32", torch.bfloat16: "bf16"}
-_COMPILED: WeakKeyDictionary[UNet, dict[tuple[str, int], openvino.CompiledModel | None]] = WeakKeyDictionary()
+_COMPILED: WeakKeyDictionary[UNet, dict[tuple[torch.dtype, int], openvino.CompiledModel | None]] = WeakKeyDictionary()
 _NEAR = 0.02
-"""By how much the maps may differ from torch's in the mean; 16 bits differ by less from 32."""
+"""By how much the maps may differ from torch's in the mean; those of 8 and 16 bits differ by less from 32."""
 
 
 class Processor:
@@ -65,7 +67,7 @@ class Processor:
         return maps
 
 
-def on_processor(network: UNet, dtype: torch.dtype) -> Processor | None:
+def on_processor(network: UNet, dtype: torch.dtype, ranges: Ranges) -> Processor | None:
     """Make a network ready to run on the processor, in a twentieth of a second; it is compiled once.
 
     Parameters
@@ -73,19 +75,22 @@ def on_processor(network: UNet, dtype: torch.dtype) -> Processor | None:
     network : UNet
         Folded, in evaluation mode, on the processor. It must not be changed.
     dtype : dtype
-        The number format of all layers but the last, which is float32.
+        float32, bfloat16 for all layers but the last, or int8 for all but the first.
+    ranges : mapping
+        Of the model that the network is of, see `core.quantization`; for int8 alone.
 
     Returns
     -------
     Processor or None
-        None where torch must compute: without OpenVINO, which there is not for every kind of processor, in a format that it has not, and
-        when its maps of a small image are not those of torch.
+        None where torch must compute: without OpenVINO, which there is not for every kind of processor, in a format that this one has not
+        or for which ranges are missing, and when the maps of a small image are not those of torch.
     """
-    if dtype not in _FORMATS or (dtype == torch.bfloat16 and not cpu_has_bfloat16()):
+    has = {torch.float32: True, torch.bfloat16: cpu_has_bfloat16(), torch.int8: cpu_has_int8() and bool(ranges)}
+    if not has.get(dtype, False):
         return None
-    key, known = (_FORMATS[dtype], usual_threads()), _COMPILED.setdefault(network, {})
+    key, known = (dtype, usual_threads()), _COMPILED.setdefault(network, {})
     if key not in known:
-        known[key] = _compiled(network, *key)
+        known[key] = _compiled(network, *key, ranges)
     compiled = known[key]
     return None if compiled is None else Processor(compiled)
 
@@ -95,16 +100,18 @@ def release_memory() -> None:
     for known in list(_COMPILED.values()):
         for compiled in known.values():
             if compiled is not None:
-                compiled.release_memory()
+                with suppress(RuntimeError):  # another run computes, which gives it back at its end
+                    compiled.release_memory()
 
 
-def _compiled(network: UNet, precision: str, threads: int) -> openvino.CompiledModel | None:
+def _compiled(network: UNet, dtype: torch.dtype, threads: int, ranges: Ranges) -> openvino.CompiledModel | None:
+    precision = "f32" if dtype == torch.float32 or not cpu_has_bfloat16() else "bf16"
     try:
         from napari_unet_seg.core.graph import compiled
 
-        made = compiled(network, precision, threads)
+        made = compiled(network, precision, threads, ranges if dtype == torch.int8 else {})
         return made if _agrees(Processor(made), network) else None
-    except (ImportError, OSError, RuntimeError):
+    except (ImportError, OSError, RuntimeError, KeyError):  # the last for ranges of another network
         return None
 
 
