@@ -285,6 +285,13 @@ def test_split_numbers_each_nucleus_once():
 # -- classes and refusals --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_of_equally_likely_classes_the_first_is_taken(count, dtype):
+    maps = np.random.default_rng(count).integers(0, 4, (count + 1, 40, 30)).astype(dtype) / 4
+    np.testing.assert_array_equal(classes(maps, count), maps[:count].argmax(axis=0))
+
+
 def test_classes_are_the_likeliest():
     maps = np.array([[[0.6, 0.2, 0.1]], [[0.3, 0.5, 0.2]], [[0.1, 0.3, 0.7]], [[9, 9, 9]]], np.float16)
     found = classes(maps)

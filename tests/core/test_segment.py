@@ -298,3 +298,32 @@ def test_class_map_agrees_with_the_labels():
     assert result.classes.dtype == np.uint8
     assert set(np.unique(result.classes)) == {0, 1, 2}
     assert np.mean((result.classes > 0) == (truth > 0)) > 0.97
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"min_area": 90, "exclude_border": True},
+        {"region": (((20.0, 10.0), (20.0, 90.0), (70.0, 90.0), (70.0, 10.0)),)},
+        {"region": (((5.0, 5.0), (5.0, 40.0), (60.0, 5.0)), ((90.0, 60.0), (140.0, 60.0), (140.0, 100.0))), "exclude_border": True},
+    ],
+    ids=str,
+)
+def test_labels_alone_are_those_that_are_measured(settings):
+    image, _ = discs((150, 120), count=25, seed=2)
+    settings = nus.SegmentSettings(**settings)
+    measured = nus.drain(nus.iter_segment(image, tiny_model(), "cpu", settings=settings))
+    assert len(measured.features) == measured.labels.max() > 0
+    np.testing.assert_array_equal(nus.segment(image, tiny_model(), "cpu", settings=settings), measured.labels)
+
+
+@pytest.mark.parametrize("settings", [{}, {"stack": "linked"}, {"track": "overlap"}], ids=str)
+def test_labels_alone_of_a_stack_are_those_that_are_measured(settings):
+    planes = [discs((96, 80), count=8, seed=seed)[0] for seed in (1, 2, 3)]
+    planes[1][:] = 0  # a plane without a nucleus
+    image, settings = np.stack(planes), nus.SegmentSettings(**settings)
+    axes = "TYX" if settings.track != "none" else "ZYX"
+    measured = nus.drain(nus.iter_segment(image, tiny_model(), "cpu", axes=axes, settings=settings))
+    assert measured.labels.max() > 5
+    np.testing.assert_array_equal(nus.segment(image, tiny_model(), "cpu", axes=axes, settings=settings), measured.labels)

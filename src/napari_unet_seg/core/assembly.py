@@ -41,15 +41,16 @@ class Assembly:
         labels : ndarray of int32, shape (Y, X)
             Numbered 1, 2, 3 ...
         table : pandas.DataFrame
-            One row a nucleus, from `napari_unet_seg.core.measure.measure_plane`; it is changed.
+            One row a nucleus, from `napari_unet_seg.core.measure.measure_plane`, or none; it is changed.
         """
         self.labels[index] = np.where(labels, labels + self.count, 0) if self.count else labels
-        table["label"] += self.count
-        table["index"] = table["label"]
+        if self.count:
+            table["label"] += self.count
+            table["index"] = table["label"]
         for position, (axis, place) in enumerate(zip(self._axes, index, strict=False)):
             table.insert(1 + position, f"plane_{axis.lower()}", place)
         self._tables.append(table)
-        self.count += len(table)
+        self.count += int(labels.max(initial=0))
 
     def table(self) -> pd.DataFrame:
         """Return the rows of all planes.
@@ -64,4 +65,4 @@ class Assembly:
         filled = [table for table in self._tables if len(table)] or self._tables[:1]
         if not filled:
             raise InputError("The image has no planes; an empty dimension holds no pixels.")
-        return pd.concat(filled, ignore_index=True)
+        return filled[0].reset_index(drop=True) if len(filled) == 1 else pd.concat(filled, ignore_index=True)

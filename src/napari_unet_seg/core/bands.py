@@ -50,6 +50,8 @@ def bands(shape: tuple[int, ...]) -> list[slice]:
     """
     height, width = shape
     count = max(1, min(height, round(height * width / PIXELS)))
+    if count == 1:
+        return [slice(0, height)]
     edges = np.linspace(0, height, count + 1).astype(int).tolist()
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
@@ -69,8 +71,8 @@ def each(function: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
         What it returned, in the order of the items. No thread outlives the call; of several errors, that of the first item is raised.
     """
     items = list(items)
-    threads = min(cores(), len(items))
-    if threads <= 1:
+    threads = min(cores(), len(items)) if len(items) > 1 else 1
+    if threads == 1:
         return [function(item) for item in items]
     executor = ThreadPoolExecutor(threads, thread_name_prefix="napari-unet-seg-band")
     try:

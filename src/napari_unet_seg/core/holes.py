@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet_seg.core.bands import bands, each, looked_up
-from napari_unet_seg.core.tally import tally
+from napari_unet_seg.core.tally import Tally, tally
 
 Labels = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
 
 
-def fill_beyond_specks(filled: Labels, min_area: int) -> Labels:
+def fill_beyond_specks(filled: Labels, min_area: int, found: Tally | None = None) -> Labels:
     """Drop specks, and fill the holes that they had kept open.
 
     Parameters
@@ -24,12 +24,14 @@ def fill_beyond_specks(filled: Labels, min_area: int) -> Labels:
         From `fill_holes`.
     min_area : int
         Pixels below which a nucleus is a speck.
+    found : Tally, optional
+        That of `filled`, if it is known.
 
     Returns
     -------
     ndarray of int32, shape (Y, X)
     """
-    area = tally(filled).area
+    area = (found or tally(filled)).area
     specks = np.flatnonzero((area > 0) & (area < min_area))
     if not specks.size:
         return filled

@@ -18,7 +18,7 @@ from napari_unet_seg.core.bands import bands, each, filled, looked_up
 from napari_unet_seg.core.basins import Basins, Relief, find_basins
 from napari_unet_seg.core.class_maps import refuse_class_maps
 from napari_unet_seg.core.holes import fill_beyond_specks, fill_holes
-from napari_unet_seg.core.tally import tally
+from napari_unet_seg.core.tally import Tally, tally
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
 
@@ -87,7 +87,9 @@ class Decoding:
         -------
         ndarray of int32, shape (Y, X)
         """
-        return select(self._filled(settings) if settings.fill_holes else self._split(settings), settings)
+        labels = self._filled(settings) if settings.fill_holes else self._split(settings)
+        key = (settings.fill_holes, settings.probability, settings.splitting, settings.min_area)
+        return select(labels, settings, self._once("counted", key, lambda: tally(labels)))
 
     def _basins(self, settings: SegmentSettings) -> Basins:
         def _find() -> Basins:
@@ -102,8 +104,12 @@ class Decoding:
     def _filled(self, settings: SegmentSettings) -> Labels:
         """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
         key = (settings.probability, settings.splitting)
-        filled = self._once("filled", key, lambda: fill_holes(self._split(settings)))
-        return self._once("cleared", (*key, settings.min_area), lambda: fill_beyond_specks(filled, settings.min_area))
+        filled, found = self._once("filled", key, lambda: self._fill(settings))
+        return self._once("cleared", (*key, settings.min_area), lambda: fill_beyond_specks(filled, settings.min_area, found))
+
+    def _fill(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
+        filled = fill_holes(self._split(settings))
+        return filled, tally(filled)
 
     def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
         """Return what a stage gave for this key the last time, else make it."""
@@ -157,7 +163,7 @@ def _nuclei(basins: Basins, splitting: float, least: float = LEAST_PEAK) -> Labe
     return basins.merged(MOST_RISE * (1 - splitting), least)
 
 
-def select(labels: Labels, settings: SegmentSettings) -> Labels:
+def select(labels: Labels, settings: SegmentSettings, found: Tally | None = None) -> Labels:
     """Drop nuclei by area and position, and number the rest in raster order.
 
     Parameters
@@ -165,12 +171,14 @@ def select(labels: Labels, settings: SegmentSettings) -> Labels:
     labels : ndarray of int32, shape (Y, X)
     settings : SegmentSettings
         `min_area`, `max_area` in px2, and `exclude_border`.
+    found : Tally, optional
+        That of the labels, if it is known.
 
     Returns
     -------
     ndarray of int32, shape (Y, X)
     """
-    found = tally(labels)
+    found = found or tally(labels)
     keep = found.area >= max(settings.min_area, 1)
     if settings.max_area:
         keep &= found.area <= settings.max_area
@@ -232,4 +240,14 @@ def classes(maps: npt.NDArray[Any], count: int = 3) -> npt.NDArray[np.uint8]:
     ndarray of uint8, shape (Y, X)
         For the bundled model 0 background, 1 foreground, 2 outline.
     """
-    return filled(maps.shape[1:], np.uint8, lambda rows: maps[:count, rows].argmax(axis=0))
+    # The bits of numbers that are not negative are in their order, and compare many at a time, which floats of 16 bits do not.
+    values = maps[:count].view(np.int16) if maps.dtype == np.float16 else maps[:count]
+
+    def _likeliest(rows: slice) -> npt.NDArray[np.uint8]:
+        best, found = values[0, rows].copy(), np.zeros(values[0, rows].shape, np.uint8)
+        for number in range(1, count):
+            np.copyto(found, number, where=values[number, rows] > best)
+            np.maximum(best, values[number, rows], out=best)
+        return found
+
+    return filled(maps.shape[1:], np.uint8, _likeliest)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet_seg.core.instances import Decoding, border_labels
-from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.core.instances import Decoding
+from napari_unet_seg.core.measure import measure_plane, middles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +176,7 @@ class PlaneDecoding:
         ndarray of int32, shape (Y, X)
             Numbered 1, 2, 3 ...
         """
-        return self._found(settings, _middles)[0]
+        return self._found(settings, middles_of)[0]
 
     def measured(self, settings: SegmentSettings, knots: Knots = ()) -> tuple[Labels, pd.DataFrame]:
         """Decode and measure the plane.
@@ -273,22 +273,24 @@ def common(grid: Grid, box: Box) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     return tuple(slice(a - g, b - g) for a, b, g, _ in sides), tuple(slice(a - p, b - p) for a, b, _, p in sides)
 
 
+def middles_of(part: MapPart, labels: Labels) -> pd.DataFrame:
+    """Return no more of the nuclei than tells which of them count: of a whole plane, all do.
+
+    Parameters
+    ----------
+    part : MapPart
+    labels : ndarray of int32, shape (Y, X)
+
+    Returns
+    -------
+    pandas.DataFrame
+        From `middles`; empty for a whole plane.
+    """
+    return middles(labels if part.area is not None else np.zeros((0, 0), np.int32))
+
+
 def _measured(knots: Knots, part: MapPart, labels: Labels) -> pd.DataFrame:
     return measure_plane(labels, 1 - part.maps[0], knots)
-
-
-def _middles(part: MapPart, labels: Labels) -> pd.DataFrame:
-    """Return no more of the nuclei than tells which of them count, in a few milliseconds; of a whole plane, all do."""
-    import pandas as pd
-
-    if part.area is None:
-        return pd.DataFrame({name: [] for name in ("label", "index", "centroid_y", "centroid_x")})
-    pixels = np.flatnonzero(labels)
-    owner = labels.ravel()[pixels]
-    area, number = np.bincount(owner)[1:], np.arange(1, int(owner.max(initial=0)) + 1)
-    y, x = (np.bincount(owner, place)[1:] / area for place in np.divmod(pixels, labels.shape[1]))
-    at_border = np.isin(number, border_labels(labels))
-    return pd.DataFrame({"label": number, "index": number, "centroid_y": y, "centroid_x": x, "touches_border": at_border})
 
 
 def _moved(inner: Box, outer: Box) -> Box:

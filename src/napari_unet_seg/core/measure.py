@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.bands import each
+from napari_unet_seg.core.instances import border_labels
 from napari_unet_seg.core.intensities import Columns, intensities, ring_intensities
 from napari_unet_seg.core.region_groups import find_groups
 from napari_unet_seg.core.regions import Regions, axes, centroids, convex_areas, find_regions, perimeters
@@ -153,6 +154,29 @@ def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None
 
     groups = each(_measured, find_groups(labels))
     return pd.DataFrame({name: np.concatenate([columns[name] for columns in groups]) for name in groups[0]})
+
+
+def middles(labels: npt.NDArray[np.int32]) -> pd.DataFrame:
+    """Measure no more of the nuclei of one plane than where they are, in a few milliseconds.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (Y, X)
+        Numbered 1, 2, 3 ...
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a nucleus: ``label``, ``index``, ``centroid_y``, ``centroid_x`` and ``touches_border`` as of `measure_plane`.
+    """
+    import pandas as pd
+
+    pixels = np.flatnonzero(labels)
+    owner = labels.ravel()[pixels]
+    area, number = np.bincount(owner, minlength=1)[1:], np.arange(1, int(owner.max(initial=0)) + 1)
+    y, x = (np.bincount(owner, place, minlength=1)[1:] / area for place in np.divmod(pixels, labels.shape[1]))
+    at_border = np.isin(number, border_labels(labels)) if number.size else np.zeros(0, bool)
+    return pd.DataFrame({"label": number, "index": number, "centroid_y": y, "centroid_x": x, "touches_border": at_border})
 
 
 def add_physical(table: pd.DataFrame, scale: Sequence[float]) -> pd.DataFrame:

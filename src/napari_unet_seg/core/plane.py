@@ -17,7 +17,7 @@ from napari_unet_seg.core.area_of_interest import AreaOfInterest
 from napari_unet_seg.core.bands import filled
 from napari_unet_seg.core.device import compute_errors
 from napari_unet_seg.core.instances import classes, instances
-from napari_unet_seg.core.map_parts import MapPart, PlaneMaps, common, put_together, settings_on
+from napari_unet_seg.core.map_parts import MapPart, PlaneMaps, common, middles_of, put_together, settings_on
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor
@@ -57,9 +57,9 @@ class PlaneResult:
     labels : ndarray of int32, shape (Y, X)
         On the grid.
     classes : ndarray of uint8, shape (Y, X)
-        The most likely class; 0 where the network did not look.
+        The most likely class; 0 where the network did not look. Without a pixel, if nothing was to be measured.
     table : pandas.DataFrame
-        One row a nucleus, in pixels of the grid.
+        One row a nucleus, in pixels of the grid; as of `middles_of`, if nothing was to be measured.
     limits : Limits
         Of the whole plane.
     diameter : float
@@ -91,7 +91,7 @@ class _Look:
         return MapPart(self.part.box, self.maps, self.area)
 
 
-def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = False) -> Steps[PlaneResult]:
+def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = False, measured: bool = True) -> Steps[PlaneResult]:
     """Segment one plane, at another scale if its nuclei are of a size that the model does not know.
 
     Parameters
@@ -104,6 +104,8 @@ def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = Fa
         The pixels of the labels.
     told : bool
         Whether the user knows already that planes are rescaled.
+    measured : bool
+        Whether more is wanted than labels.
 
     Yields
     ------
@@ -123,7 +125,7 @@ def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = Fa
     with compute_errors("Reading the image"):
         limits = estimate_limits(plane.full, settings)
         tissue = find_tissue(plane) if settings.skip_glass and limits.polarity == "dark" else None
-    work = _Plane(predictor, plane, limits, grid.step, tissue)
+    work = _Plane(predictor, plane, limits, grid.step, tissue, measured)
     if settings.region:
         looks = yield from work.iter_region(AreaOfInterest.of(settings.region), told)
     else:
@@ -141,6 +143,7 @@ class _Plane:
     limits: Limits
     step: int
     tissue: Tissue | None
+    measured: bool
 
     @property
     def classes(self) -> int:
@@ -199,8 +202,13 @@ class _Plane:
             if (left or diameter) and not told:
                 yield Progress(STAGE, 0, 0, notice=UNASKED if left else size_notice(estimate))
         with compute_errors("Measuring the nuclei"):
-            nucleus = filled(labels.shape, np.float16, lambda rows: 1 - maps[0, rows])
-            return _Look(part, maps, labels, measure_plane(labels, nucleus, knots_of(predictor.model.card)), diameter)
+            return _Look(part, maps, labels, self._table(MapPart(part.box, maps, part.area), labels), diameter)
+
+    def _table(self, part: MapPart, labels: Labels) -> pd.DataFrame:
+        if not self.measured:
+            return middles_of(part, labels)
+        nucleus = filled(labels.shape, np.float16, lambda rows: 1 - part.maps[0, rows])
+        return measure_plane(labels, nucleus, knots_of(self.predictor.model.card))
 
     def _pixels(self, part: Part) -> int:
         """Return how many pixels of the plane a part has."""
@@ -217,8 +225,8 @@ def _put_together(looks: list[_Look], work: _Plane, grid: Grid) -> PlaneResult:
     """Place what was seen on the grid."""
     maps = PlaneMaps(tuple(look.kept for look in looks), grid, work.extent)
     labels, table = put_together([(look.part.box, look.labels, look.table) for look in looks], grid)
-    class_map = np.zeros(grid.shape, np.uint8)
-    for look in looks:
+    class_map = np.zeros(grid.shape if work.measured else (0, 0), np.uint8)
+    for look in looks if work.measured else []:
         there, here = common(grid, look.part.box)
         class_map[there] = classes(look.maps, work.classes)[here]
     return PlaneResult(maps, labels, class_map, table, work.limits, max(look.diameter for look in looks))

@@ -21,7 +21,7 @@ from napari_unet_seg.core.predict import STAGE, Predictor, predict
 from napari_unet_seg.core.pyramid import levels_of, take_plane
 from napari_unet_seg.core.score import CARD_KEY, knots_of
 from napari_unet_seg.core.segmentation import Segmentation
-from napari_unet_seg.core.stack import assemble, check_stack, plane_settings
+from napari_unet_seg.core.stack import assemble, check_stack, is_followed, is_linked, plane_settings
 from napari_unet_seg.progress import Progress, Steps, drain, over_planes, relay
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def segment(
     0
     """
     work = prepare(image, model, device, axes, channel, settings)
-    return drain(iter_work(work)).full(work.layout.labels_shape).labels
+    return drain(iter_work(work, measured=False)).full(work.layout.labels_shape).labels
 
 
 def iter_segment(
@@ -157,7 +157,7 @@ def prepare(
     return Work(levels, layout, predictor, choose_grid(first.nearest(predictor.factor), first.shape, settings), settings)
 
 
-def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
+def iter_work(work: Work, keep: Keep | None = None, measured: bool = True) -> Steps[Segmentation]:
     """Find the nuclei of prepared work; steps and errors as in `iter_segment`.
 
     Parameters
@@ -167,6 +167,8 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     keep : callable, optional
         Called with the index of each plane (along the leading axes of the labels) and the maps it was decoded from, of which nothing else
         is kept: a stack would need eight bytes a pixel.
+    measured : bool
+        Whether more is wanted than labels; if not, features and classes are empty, where the labels can be had without.
 
     Returns
     -------
@@ -175,19 +177,22 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
     layout, predictor, grid = work.layout, work.predictor, work.grid
     if not predictor.model.settings.distance:
         return (yield from iter_class_work(work))
-    found = Assembly(layout.labels_axes, (*layout.labels_shape[:-2], *grid.shape))
-    class_map = np.zeros(found.labels.shape, np.uint8)
+    axes = layout.labels_axes
+    measured = measured or not grid.is_full or is_linked(axes, work.settings) or is_followed(axes, work.settings)
+    found = Assembly(axes, (*layout.labels_shape[:-2], *grid.shape))
+    class_map = np.zeros(found.labels.shape if measured else (0,) * len(axes), np.uint8)
     if grid.notice:
         yield Progress(STAGE, 0, 0, notice=grid.notice)
-    yield from check_stack(layout.labels_axes, work.settings)
+    yield from check_stack(axes, work.settings)
     limits: list[Limits] = []
     diameters: list[float] = []
     told: set[str] = set()
     for number, index in enumerate(layout.indices()):
-        steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, told=any(diameters))
+        steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, any(diameters), measured)
         plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count, told=told))
         found.add(index, plane.labels, plane.table)
-        class_map[index] = plane.classes
+        if measured:
+            class_map[index] = plane.classes
         if keep is not None:
             keep(index, plane.maps)
         limits.append(plane.limits)
@@ -197,7 +202,7 @@ def iter_work(work: Work, keep: Keep | None = None) -> Steps[Segmentation]:
         yield Progress(STAGE, 0, 0, notice=notice)
     provenance = provenance_of(work, limits, diameters)
     settings = replace(work.settings, spacing=work.settings.spacing / grid.step)
-    labels, table = assemble(found.labels, found.table(), layout.labels_axes, settings)
+    labels, table = assemble(found.labels, found.table(), axes, settings)
     return Segmentation(labels, table, provenance, class_map, None if grid.is_full else grid)
 
 
