@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from torch import Tensor, nn
 
-from napari_unet_seg.core.quantization import Ranges, parts
+from napari_unet_seg.core.quantization import STEPS, Ranges, parts
 
 _TELEMETRY = "openvino_telemetry"
 _TOLD_BEFORE = _TELEMETRY in sys.modules  # somebody else's import of OpenVINO, which is none of ours
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 Value = Any
 """What a node of the graph gives, (B, C, Y, X)."""
-_STEPS, _WEIGHT_STEPS = 256, 255
-"""Of 8 bits; weights have as many above 0 as below."""
+_WEIGHT_STEPS = STEPS - 1
+"""Weights have as many above 0 as below."""
 
 
 def compiled(network: UNet, precision: str, threads: int, ranges: Ranges) -> openvino.CompiledModel:
@@ -133,7 +133,7 @@ class Graph:
         if part not in self.ranges:
             return x
         low, high = (np.float32(end) for end in self.ranges[part])
-        return ops.fake_quantize(x, low, high, low, high, _STEPS)
+        return ops.fake_quantize(x, low, high, low, high, STEPS)
 
     def _weights(self, conv: nn.Module, each: int = 0) -> Value:
         """Return the weights of a layer, rounded for each filter of the axis `each`."""
