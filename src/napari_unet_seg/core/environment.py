@@ -11,7 +11,7 @@ from napari_unet_seg import __version__
 from napari_unet_seg.core.apart import torch_trouble
 from napari_unet_seg.core.gpu import broken_torch, diagnose
 
-PACKAGES = ("torch", "napari", "numpy", "scikit-image", "tifffile", "zarr", "dask")
+PACKAGES = ("torch", "openvino", "napari", "numpy", "scikit-image", "tifffile", "zarr", "dask")
 
 
 @dataclass(frozen=True)
