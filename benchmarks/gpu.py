@@ -168,7 +168,7 @@ def mosaic(items: list[Annotated], edge: int) -> Any:
 
 def network_alone(model: nus.Model) -> Rows:
     """Time the network on tiles that are on the device already."""
-    tile = AUTOMATIC_TILE["cuda"]
+    tile = AUTOMATIC_TILE["cuda", None]
     operations, traffic = cost(model, tile)
     rows = []
     for precision in ("bfloat16", "float16", "float32"):

@@ -75,7 +75,15 @@ def collect(steps):
 
 
 @pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("can't allocate memory: 8 GB")]
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+        RuntimeError("can't allocate memory: 8 GB"),
+        RuntimeError("Exception from src/node.cpp:794:\n[CPU] Concat node 'Concat_124'\nFailed to allocate 5 bytes"),
+        RuntimeError("Exception from src/infer_request.cpp:224:\n[CPU] Convolution node 'Convolution_26' can't alloc"),
+    ],
+    ids=str,
 )
 def test_out_of_memory_halves_the_tile_with_one_notice(monkeypatch, error):
     image, _ = discs((400, 400), count=60, seed=4)
@@ -83,7 +91,10 @@ def test_out_of_memory_halves_the_tile_with_one_notice(monkeypatch, error):
     limits = estimate_limits(image, predictor.settings)
     expected, _ = collect(predictor.iter_maps(image, limits))
     monkeypatch.setattr(predictor, "run", Exhausted(predictor, 350 * 350, error))
+    given = []
+    monkeypatch.setattr(predict_module, "release_memory", lambda: given.append("back"))
     maps, notices = collect(predictor.iter_maps(image, limits))
+    assert given == ["back"]  # else what the large window took stays taken
     np.testing.assert_array_equal(maps, expected)
     assert len(notices) == 1
     assert "200 px instead of 400" in notices[0]
@@ -116,6 +127,23 @@ def test_no_other_error_is_called_a_memory_error(monkeypatch):
     image, _ = discs((64, 64))
     with pytest.raises(ComputeError, match="expected scalar type Half"):
         nus.drain(predictor.iter_maps(image, estimate_limits(image, predictor.settings)))
+
+
+def test_what_openvino_says_is_told_without_its_files(monkeypatch):
+    predictor = Predictor(tiny_model(), "cpu")
+    error = RuntimeError("Exception from src/infer_request.cpp:224:\nException from src/node.cpp:794:\nshapes are inconsistent")
+    monkeypatch.setattr(predictor, "run", Exhausted(predictor, 0, error))
+    image, _ = discs((64, 64))
+    with pytest.raises(ComputeError, match=r"^Segmenting failed: shapes are inconsistent$"):
+        nus.drain(predictor.iter_maps(image, estimate_limits(image, predictor.settings)))
+
+
+def test_tiles_grow_with_fewer_bits(monkeypatch):
+    predictor = Predictor(tiny_model(), "cpu")
+    edges = []
+    for predictor.dtype in (torch.float32, torch.bfloat16, torch.int8):
+        edges.append(predictor.tile)
+    assert edges == [1024, 1536, 2048]
 
 
 def test_an_overflow_in_16_bits_goes_on_in_float32_with_one_notice():

@@ -16,9 +16,10 @@ from napari_unet_seg.settings import DEVICES
 
 _MEMORY_WORDS = (
     "out of memory",  # CUDA, MPS
-    "can't allocate memory",  # the CPU allocator on Linux and macOS
+    "can't alloc",  # OpenVINO, and with a few letters more the CPU allocator of torch on Linux and macOS
     "cannot allocate memory",
     "not enough memory",  # the CPU allocator on Windows
+    "failed to allocate",  # OpenVINO, too
     "bad_alloc",  # C++ libraries
     "bad allocation",
     "alloc_failed",  # cuBLAS and cuDNN
@@ -270,4 +271,5 @@ def _title(name: str) -> str:
 
 
 def _first_line(error: BaseException | str) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return next((line for line in lines if not line.startswith("Exception from ")), lines[0])  # OpenVINO first says where
