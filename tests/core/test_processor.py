@@ -108,6 +108,7 @@ def test_a_network_is_compiled_once_and_forgotten_with_it():
     for _ in range(2):
         on_processor(made, torch.float32, {})(image((32, 32)))
     assert len(module._COMPILED[made]) == 1
+    gc.collect()
     before = len(module._COMPILED)
     del made
     gc.collect()
@@ -117,12 +118,12 @@ def test_a_network_is_compiled_once_and_forgotten_with_it():
 def test_memory_is_kept_for_the_next_window_until_it_is_given_back():
     made = network()
     run = on_processor(made, torch.float32, {})
-    before = resident()
     expected = run(image((1024, 1024)))
-    grown = resident() - before
-    assert grown > 64e6
+    held = resident()
+    run(image((1024, 1024)))
+    assert abs(resident() - held) < 16e6
     release_memory()
-    assert resident() - before < grown / 2
+    assert held - resident() > 64e6
     np.testing.assert_array_equal(run(image((1024, 1024))), expected)
 
 
@@ -174,6 +175,31 @@ def test_a_plane_has_the_same_nuclei_by_torch(precision, monkeypatch):
     expected = nus.segment(picture, tiny_model(), "cpu", settings=settings)
     assert found.max() == expected.max() > 20
     assert np.mean(found != expected) < 1e-3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_an_interrupt_comes_through_after_networks_have_come_and_gone():
+    """OpenVINO exchanges the stack on which Python, with its fault handler on, takes signals."""
+    code = """
+import faulthandler, os, signal
+faulthandler.enable()
+import numpy as np, torch
+from napari_unet_seg import NetworkSettings
+from napari_unet_seg.core.processor import on_processor
+from napari_unet_seg.core.unet import UNet
+networks = [UNet(NetworkSettings(width=8, depth=1)).eval().fold() for _ in range(3)]
+for network in networks:
+    on_processor(network, torch.float32, {})(np.zeros((16, 16), np.float32))
+while networks:
+    del networks[0], network
+    network = None
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["interrupted"] * 3
 
 
 def test_openvino_neither_talks_nor_writes():

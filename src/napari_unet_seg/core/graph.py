@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,7 +62,13 @@ def compiled(network: UNet, precision: str, threads: int, ranges: Ranges) -> ope
         "PERFORMANCE_HINT": "LATENCY",  # one window at a time, on all threads
         "ENABLE_CPU_PINNING": False,  # two processes side by side would take the same cores
     }
-    return openvino.Core().compile_model(Graph(network, ranges).whole(), "CPU", options)
+    return _core().compile_model(Graph(network, ranges).whole(), "CPU", options)
+
+
+@functools.cache
+def _core() -> openvino.Core:
+    """Return the one that stays: each that goes leaves the thread a signal stack that is no more, and Ctrl+C would end in a crash."""
+    return openvino.Core()
 
 
 class Graph:
