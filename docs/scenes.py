@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 1280, 800
 PAINTED, LEARNED_STEPS = 8, 25
 """For the picture of a training: nuclei that teach, and steps before it is taken."""
+TISSUES = ("glass", "stroma", "epithelium", "blood")
+CLASS_STEPS, STROKES, STROKE_PX = 150, 10, 4
+"""For the picture of classes: steps, strokes of each class, and a quarter of their width, by which they stay away from other classes."""
 
 
 @dataclass(frozen=True)
@@ -162,16 +165,29 @@ def train(scene: Scene) -> None:
 
 def trained(scene: Scene) -> None:
     """Show what the model finds that has learned from eight nuclei."""
-    import tempfile
-
-    from napari_unet_seg.core import checkpoint
-
-    folder = Path(tempfile.mkdtemp())
-    checkpoint.user_folder = lambda: folder
-    dock = begin_training(scene, steps=100, batch=4)
+    dock = begin_training(scene, steps=200)
     wait_until(lambda: not dock.job.running)
     dock.use()
     wait_until(lambda: any(layer.name.endswith(" nuclei") for layer in scene.viewer.layers))
+    dock.parent().close()
+    scene.viewer.window.resize(WIDTH, HEIGHT)
+
+
+def classes(scene: Scene) -> None:
+    """Show what a model finds that has learned four classes from some strokes of each."""
+    dock = open_training(scene)
+    scene.viewer.layers.remove(scene.viewer.layers[-1])  # the nuclei that were found
+    dock.inputs.classes.box.setCurrentIndex(1)
+    dock.inputs.classes.names.setText(", ".join(TISSUES))
+    dock.inputs.annotate()
+    paint_strokes(dock)
+    wait_until(lambda: dock.learning.teaches)
+    dock.length.setValue(CLASS_STEPS)
+    dock.form.rows["patch"].set(128)
+    dock.start()
+    wait_until(lambda: not dock.job.running)
+    dock.use()
+    wait_until(lambda: any(layer.name.endswith(" classes") for layer in scene.viewer.layers))
     dock.parent().close()
     scene.viewer.window.resize(WIDTH, HEIGHT)
 
@@ -187,16 +203,7 @@ def models(scene: Scene) -> None:
 
 def begin_training(scene: Scene, **settings: int) -> TrainWidget:
     """Paint eight nuclei, and start a training."""
-    import tempfile
-
-    from napari_unet_seg.gui.train_widget import TrainWidget
-    from napari_unet_seg.io import run_plan
-
-    folder = Path(tempfile.mkdtemp())
-    run_plan.runs_folder = lambda: folder
-    dock = TrainWidget(scene.viewer)
-    scene.replace_dock(dock, "Train on painted labels")
-    wait_until(lambda: not dock.engine.looking)
+    dock = open_training(scene)
     paint_missed(scene, dock)
     wait_until(lambda: dock.learning.teaches)
     if "steps" in settings:
@@ -205,6 +212,41 @@ def begin_training(scene: Scene, **settings: int) -> TrainWidget:
         dock.form.rows[name].set(value)
     dock.start()
     return dock
+
+
+def open_training(scene: Scene) -> TrainWidget:
+    """Open the dock "Train on painted labels", whose trainings and models are kept nowhere."""
+    import tempfile
+
+    from napari_unet_seg.core import checkpoint
+    from napari_unet_seg.gui.train_widget import TrainWidget
+    from napari_unet_seg.io import run_plan
+
+    runs, models_folder = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+    run_plan.runs_folder = lambda: runs
+    checkpoint.user_folder = lambda: models_folder
+    dock = TrainWidget(scene.viewer)
+    scene.replace_dock(dock, "Train on painted labels")
+    wait_until(lambda: not dock.engine.looking)
+    return dock
+
+
+def paint_strokes(dock: TrainWidget) -> None:
+    """Paint some strokes of each class, well inside of what is of that class."""
+    import numpy as np
+    import tifffile
+    from scipy import ndimage
+
+    from napari_unet_seg.io.samples import truth_path
+
+    truth = tifffile.imread(truth_path("classes"))
+    painted, random = np.zeros(truth.shape, np.int32), np.random.default_rng(0)
+    for number in range(1, len(TISSUES) + 1):
+        mine = ndimage.binary_erosion(truth == number, iterations=STROKE_PX)
+        for row, column in random.permutation(np.argwhere(mine))[:STROKES]:
+            near = np.hypot(np.arange(len(truth))[:, None] - row, np.arange(truth.shape[1]) - column) < 2 * STROKE_PX
+            painted[near & mine] = number
+    dock.inputs.labels.layer.data = painted
 
 
 def paint_missed(scene: Scene, dock: TrainWidget) -> None:

@@ -61,6 +61,7 @@ SHOTS = (
     Shot("envelope", "envelope", "dark"),
     Shot("train", "envelope", "dark", scenes.train),
     Shot("trained", "envelope", "dark", scenes.trained),
+    Shot("classes", "classes", "dark", scenes.classes),
     Shot("models", "nuclei", "light", scenes.models),
     Shot("stack", "stack", "dark", scenes.link),
     Shot("tracks", "movie", "dark", scenes.follow),

@@ -51,7 +51,7 @@ def test_both_are_shown_as_many_patches_and_are_measured_once(small, dataset, tm
 
 def test_the_command_has_what_made_the_bundled_model():
     """But for length, the size of a batch with the rate that goes with it, and shares of patches that hardly matter."""
-    command, recipe = nus.TrainSettings().for_base(False).to_dict(), nuclei_v3.SETTINGS.to_dict()
+    command, recipe = nus.TrainSettings().for_base(False).to_dict(), nuclei_v3.SETTINGS.for_base(False).to_dict()
     differing = {name for name, value in command.items() if value != recipe[name]}
     assert differing == {"steps", "seed", "batch", "learning_rate", "average", "validation", "balance", "exact", "empty"}
     assert nus.NetworkSettings() == nuclei_v3.NETWORK

@@ -67,6 +67,11 @@ def test_sparse_labels_teach_by_rings_or_painted_ground(run: Run, folders: None,
     ground = run(*words, "-o", "ground", "--sparse", "--ground", "known")
     assert "unknown 0 %" in ground.stderr
     assert rings.exit_code == ground.exit_code == 0
+    alone = run(*words, "-o", "alone", "--sparse", "--remember", 0, "--blend", 1)
+    assert alone.exit_code == 0
+    remembered, forgotten = (nus.load_model(Path(f"{name}.safetensors").absolute()).card for name in ("rings", "alone"))
+    assert (remembered["training"]["remember"], "remembered" in remembered, remembered["share"]) == (1, True, 0.5)
+    assert (forgotten["training"]["remember"], "remembered" in forgotten, forgotten["share"]) == (0, False, 1)
 
 
 def test_an_interrupted_run_is_resumed(run: Run, folders: None, model: str, monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,16 @@ def test_a_model_that_was_taught_further_knows_two_sizes(known, sizes):
     assert (card["smallest_diameter"], card["diameter"]) == pytest.approx(sizes, rel=0.2)
     again = nus.train(*pairs(), base=nus.Model(small.network, card, small.defaults, "again"), settings=QUICK).card
     assert (again["smallest_diameter"], again["diameter"]) == pytest.approx(sizes, rel=0.2)
+
+
+def test_a_few_nuclei_of_another_size_leave_the_size_that_the_base_knows():
+    """Other images are still brought to it: few nuclei do not teach another as well."""
+    image, labels = discs(seed=1)
+    few = sparse(np.where(np.isin(labels, [2, 5]), labels, 0))
+    for known, sizes in (({"diameter": 60}, (60, 60)), ({"diameter": 60, "smallest_diameter": 40}, (40, 60)), ({}, (17, 17))):
+        base = nus.Model(tiny_model().network, known, tiny_model().defaults, "base")
+        card = nus.train([image], [few], base=base, settings=replace(QUICK, steps=1)).card
+        assert (card["smallest_diameter"], card["diameter"]) == pytest.approx(sizes, rel=0.25)
 
 
 def test_known_pixels_alone_teach():

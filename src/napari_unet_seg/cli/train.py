@@ -32,7 +32,7 @@ Start = str | NetworkSettings
 
 _GIVEN = (
     *("steps", "minutes", "seed", "device", "precision", "batch", "patch", "loss", "learning_rate", "decay", "validation", "patience"),
-    "supervision",
+    *("supervision", "blend", "remember"),
 )
 """Settings that are options of their own, as they are."""
 _LABELS = "Folder of labels, called like the images: x_mask.png, x.labels.tif ...; IMAGES again if it holds images/ and masks/."
@@ -70,6 +70,8 @@ class TrainOptions:
     loss: Annotated[str | None, setting(TrainSettings, "loss")] = None
     learning_rate: Annotated[float | None, setting(TrainSettings, "learning_rate")] = None
     decay: Annotated[float | None, setting(TrainSettings, "decay")] = None
+    blend: Annotated[float | None, setting(TrainSettings, "blend")] = None
+    remember: Annotated[float | None, setting(TrainSettings, "remember")] = None
     validation: Annotated[float | None, setting(TrainSettings, "validation")] = None
     patience: Annotated[int | None, setting(TrainSettings, "patience")] = None
     run: Annotated[str, typer.Option(metavar="DIR", help=_RUN)] = ""

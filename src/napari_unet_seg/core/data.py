@@ -91,16 +91,20 @@ class Batch:
         0 to 1.
     touching : Tensor of bool, shape (B, Y, X)
         Where two nuclei are near.
+    plain : Tensor of float32, shape (B, 1, Y, X), or None
+        The image before its intensities were changed, if they were.
     """
 
     image: Tensor
     classes: Tensor
     distance: Tensor
     touching: Tensor
+    plain: Tensor | None = None
 
     def to(self, device: str) -> Batch:
         """Return the batch on a device."""
-        return Batch(self.image.to(device), self.classes.to(device), self.distance.to(device), self.touching.to(device))
+        plain = None if self.plain is None else self.plain.to(device)
+        return Batch(self.image.to(device), self.classes.to(device), self.distance.to(device), self.touching.to(device), plain)
 
 
 def prepare(image: Any, labels: Annotation | npt.NDArray[Any], known: npt.NDArray[np.bool_] | None = None) -> Sample:

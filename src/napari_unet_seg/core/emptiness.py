@@ -6,6 +6,7 @@ JPEG look as strong as nuclei do. What ``benchmarks/noise.py`` shows networks to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_unet_seg.core.augment import compress
-from napari_unet_seg.core.data import Batch
 from napari_unet_seg.core.normalize import CLIP
 
 if TYPE_CHECKING:
+    from napari_unet_seg.core.data import Batch
     from napari_unet_seg.core.draws import Draws
 
 LIMITS = (0.01, 0.998)
@@ -52,7 +53,7 @@ def empty_some(batch: Batch, chosen: Tensor, draws: Draws) -> Batch:
     distance, touching = batch.distance.clone(), batch.touching.clone()
     image[chosen] = _emptied(image[chosen], draws)
     classes[chosen], distance[chosen], touching[chosen] = 0, 0, False
-    return Batch(image, classes, distance, touching)
+    return replace(batch, image=image, classes=classes, distance=distance, touching=touching)
 
 
 def _emptied(image: Tensor, draws: Draws) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +73,7 @@ class PatchSampler:
         zooms, positions = self._places(chosen, exact, draws)
         batch = targets(self.pool.cut(chosen, positions, zooms), zooms, self.settings)
         image = change_intensity(batch.image, self.settings.intensity * (~exact).float()[:, None, None, None], draws)
-        return empty_some(Batch(image, batch.classes, batch.distance, batch.touching), empty.to(self.pool.device), draws)
+        return empty_some(replace(batch, image=image, plain=batch.image), empty.to(self.pool.device), draws)
 
     def _places(self, chosen: Tensor, exact: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Draw zooms (B,) and positions (B, Y, X, 2): zoomed, turned, sheared and bent, or exact.

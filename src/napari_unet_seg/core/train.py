@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet_seg.core.annotations import Annotation, Summary, summary
+from napari_unet_seg.core.annotations import FEW, Annotation, Summary, summary
 from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.classes import class_summary
 from napari_unet_seg.core.data import Sample, annotated, prepare
 from napari_unet_seg.core.device import compute_errors
+from napari_unet_seg.core.remembering import SPARSE
 from napari_unet_seg.core.report import make_report
 from napari_unet_seg.core.run import Run
 from napari_unet_seg.core.run_state import RunState, hash_data
@@ -36,6 +37,9 @@ from napari_unet_seg.core.threads import threads_restored
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, drain
 from napari_unet_seg.settings import NetworkSettings, TrainSettings
+
+WHOLE_IN_SMALL = 64.0
+"""Diameter in pixels up to which a nucleus is seen with its neighbourhood in a small patch: half of its edge."""
 
 
 def train(
@@ -111,11 +115,17 @@ def _found(annotations: Sequence[Annotation], settings: TrainSettings) -> Summar
 def _begin(base: Base, settings: TrainSettings, images: Sequence[Any], annotations: Sequence[Annotation]) -> tuple[TrainSettings, Model]:
     """Decide what is automatic, and where to start; of classes also which polarity all planes have."""
     from_nothing = base is None or isinstance(base, NetworkSettings)
-    settings = settings.for_base(not from_nothing, new_head=not knows_what_is_taught(base, settings.classes))
+    new_head = not knows_what_is_taught(base, settings.classes)
+    settings = settings.for_base(not from_nothing, new_head, all(_is_small(annotation) for annotation in annotations))
     start = start_from(base, settings.seed, settings.classes)
     if settings.classes and start.defaults.polarity == "auto":
         start = replace(start, defaults=replace(start.defaults, polarity=class_polarity(images, annotations)))
     return settings, start
+
+
+def _is_small(annotation: Annotation) -> bool:
+    """Whether most of a plane is unknown, and the nuclei that are known are seen whole in a small patch."""
+    return annotation.known.mean() < SPARSE and max(_diameters([annotation])) <= WHOLE_IN_SMALL
 
 
 def _annotations(images: Sequence[Any], labels: Sequence[Any], known: Sequence[Any] | None) -> list[Annotation]:
@@ -149,8 +159,11 @@ def _facts(annotations: Sequence[Annotation], base: Model | None, settings: Trai
     facts = {"images": len(annotations), "diameter": diameter}
     if base is None:
         return facts
-    # It still knows nuclei of its base's size: images of these are not to be rescaled to the size of those painted.
-    sizes = [size for size in (diameter, *(float(base.card.get(name, 0)) for name in ("diameter", "smallest_diameter"))) if size]
+    # It still knows nuclei of its base's size: images of these are not to be rescaled to the size of those painted. A few of another size
+    # do not teach that size as well as the base knows its own, so that other images are still brought to that.
+    known = [size for size in (float(base.card.get(name, 0)) for name in ("diameter", "smallest_diameter")) if size]
+    few = sum(len(annotation.numbers) for annotation in annotations) < FEW
+    sizes = known if few and known else [size for size in (diameter, *known) if size]
     return facts | {"diameter": max(sizes, default=0.0), "smallest_diameter": min(sizes, default=0.0), **origin}
 
 
@@ -162,5 +175,7 @@ def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:
 def _model(work: Run, facts: dict[str, Any]) -> Model:
     """Return the best weights as a model on the CPU."""
     share = {"share": work.share} if work.measured else {}  # of the way from the base
-    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step, **share}
+    memory = work.trainer.memory
+    trust = {"remembered": memory.weight} if memory else {}  # weight of the base where nothing was annotated
+    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step, **share, **trust}
     return Model(work.best_network(), card, work.trainer.start.defaults)

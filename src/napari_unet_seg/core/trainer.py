@@ -16,10 +16,12 @@ from napari_unet_seg.core.discriminator import Adversary
 from napari_unet_seg.core.helper import LONGEST_GRADIENT, Helper, under
 from napari_unet_seg.core.losses import loss_terms
 from napari_unet_seg.core.optimizer import AdamW
+from napari_unet_seg.core.remembering import Memory, is_sparse, trust_in
 from napari_unet_seg.core.sampler import PatchSampler
 from napari_unet_seg.core.supervision import Supervision
 from napari_unet_seg.core.threads import compute_with, usual_threads
 from napari_unet_seg.core.unet import UNet, activate
+from napari_unet_seg.core.validation import cut_windows
 from napari_unet_seg.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Trainer:
             _freeze_statistics(self.network)
         self.optimizer = AdamW(self.network.parameters(), settings.weight_decay)
         self.helpers = _helpers(start, settings, self.device)
+        self.memory = self._memory(samples)
 
     def step(self, rate: float) -> tuple[dict[str, float], str]:
         """Do one step, with fewer patches when memory runs out.
@@ -151,6 +154,15 @@ class Trainer:
         for kind, helper in self.helpers.items():
             helper.load(under(f"{kind}.", state), steps)
 
+    def _memory(self, samples: Sequence[Sample]) -> Memory | None:
+        """Return the base as what is asked where nothing is annotated, weighted by how far it can be believed there."""
+        if not (self.settings.remember and self.start.settings.distance and is_sparse(samples)):
+            return None
+        base = self.base()
+        windows = cut_windows(samples, self.settings.patch, self.settings.seed)
+        trust = trust_in((window, self.look(window, base)[1]) for window in windows)
+        return Memory(base, round(self.settings.remember * trust, 4)) if trust else None
+
     def _step(self, rate: float) -> dict[str, float]:
         batch = self.sampler.batch(self.batch).to(self.device)
         levels: list[Tensor] = []
@@ -158,6 +170,7 @@ class Trainer:
         terms = loss_terms(logits, batch, self.network.settings, self.settings)
         with self.autocast:
             terms |= {name: helper.term(batch, logits, levels) for name, helper in self.helpers.items()}
+            terms |= {"remembered": self.memory.term(batch, logits)} if self.memory else {}
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -21,7 +21,7 @@ from napari_unet_seg.settings import Checked, field_docs, field_options
 
 Settings = TypeVar("Settings", bound=Checked)
 
-WORDS_FOR_ZERO = dict.fromkeys(("diameter", "tile", "blend", "learning_rate", "decay"), "automatic") | {"max_area": "no limit"}
+WORDS_FOR_ZERO = dict.fromkeys(("diameter", "tile", "blend", "learning_rate", "decay", "patch"), "automatic") | {"max_area": "no limit"}
 """What a 0 means, where it is no number."""
 WORDS_FOR_CHOICES = {"auto": "Automatic", "bright": "Bright on dark", "dark": "Dark on bright"}
 """How choices are shown, where not as they are."""
