@@ -131,6 +131,7 @@ def settle(widget: SegmentWidget) -> None:
     QTest.qWait(100)
     while widget.live.busy or widget.live.lives[0]._show_job.running:
         QTest.qWait(20)
+    QTest.qWait(100)  # what came of it is drawn
 
 
 def main() -> int:

@@ -106,3 +106,22 @@ def test_the_row_tells_what_was_chosen_and_the_legend_its_range(qtbot):
     row.back.click()
     assert told == ["area", ""]
     assert not row.legend.isVisibleTo(row)
+
+
+def test_coloured_nuclei_stay_above_the_images(make_napari_viewer_proxy, layer):
+    viewer = make_napari_viewer_proxy(show=True)
+    for name in ("below", "between"):
+        viewer.add_image(np.zeros((8, 8)), name=name)
+    layer.colormap = CyclicLabelColormap(colors=[(0, 0, 0, 0), (1, 0, 0, 1), (0, 1, 0, 1)])
+    viewer.add_layer(layer)
+    viewer.reset_view()
+
+    def seen():
+        return int((viewer.screenshot(flash=False)[..., :3].max(axis=-1) > 20).sum())
+
+    before = seen()
+    assert before
+    colour(layer, TABLE, "area")  # of more colours than before
+    assert seen() == before
+    uncolour(layer)
+    assert seen() == before

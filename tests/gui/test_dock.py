@@ -67,6 +67,22 @@ def test_the_window_stays_as_high_as_it_was(open_dock, viewer, qtbot):
         assert window.height() == 800
 
 
+def test_a_dock_that_was_hidden_comes_back_as_a_tab(open_dock, viewer, qtbot):
+    viewer.window.resize(1280, 800)
+    widget, segment = open_dock(SegmentWidget)
+    segment.close()
+    train, dock = open_dock(TrainWidget)
+    train.curves.show()
+    train.trained.show()
+    window = around(dock, QMainWindow)
+    qtbot.waitUntil(lambda: window.minimumSizeHint().height() > 500, timeout=WAIT_MS)
+    widget.come_to_front()
+    qtbot.waitUntil(lambda: not segment.visibleRegion().isEmpty(), timeout=WAIT_MS)
+    assert tabs(segment) == {dock.windowTitle()}
+    assert dock.visibleRegion().isEmpty()
+    assert window.height() == 800
+
+
 def test_a_model_that_is_handed_over_brings_the_dock_that_uses_it_to_the_front(open_dock, viewer, qtbot):
     widget, segment = open_dock(SegmentWidget)
     _, measure = open_dock(MeasureWidget)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, all_words, found_words, part_of
+from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, OTHERS_FOLLOW, Round, all_words, found_words, live_words, part_of
 from napari_unet_seg.gui.layers import layer_channels, read_source
 from tests.gui.conftest import outcome, squares
 
@@ -45,3 +45,12 @@ def test_several_runs_are_summed_up():
     for count, channel in zip((3, 1), channels, strict=True):
         both.add(outcome(squares(count=count)), read_source(layer, channel, part=both.part(channel)))
     assert all_words(both.counts) == ("4 nuclei in 2 channels", f"channel 1: 3; channel 2: 1. {HOW_TO_SAVE}")
+
+
+def test_what_a_slider_leaves_is_said_without_a_text_that_jumps():
+    made = outcome(squares())
+    assert live_words(2, [(made, PLAIN)]) == ("2 nuclei", found_words(made, PLAIN)[1])
+    assert live_words(0, [(made, PLAIN)]) == ("No nuclei found", NOTHING_FOUND)
+    assert live_words(2, [(outcome(squares(count=0)), PLAIN)]) == ("2 nuclei", HOW_TO_SAVE)
+    assert live_words(2, [(made, read_source(STACK))]) == ("2 nuclei", OTHERS_FOLLOW)
+    assert live_words(5, [(made, PLAIN), (made, PLAIN)]) == ("5 nuclei in 2 channels", HOW_TO_SAVE)

@@ -34,6 +34,18 @@ def test_a_result_deleted_meanwhile_is_made_anew(widget, viewer, image, runs, ru
     assert names(viewer) == ["dapi", "dapi nuclei"]
 
 
+def test_a_result_deleted_meanwhile_is_not_kept_alive(widget, viewer, image, runs, run, qtbot):
+    run(widget)
+    runs.began.clear()
+    begin(widget, runs, qtbot)
+    known = weakref.ref(widget._told)
+    assert known() is not None
+    viewer.layers.remove("dapi nuclei")
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and known() is None, timeout=WAIT_MS)
+    with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+        runs.go.set()
+
+
 @pytest.mark.parametrize("when", ["during the run", "between its end and the news of it"])
 @pytest.mark.parametrize("what", ["dock", "viewer"])
 @pytest.mark.usefixtures("image", "surroundings")

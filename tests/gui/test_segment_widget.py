@@ -138,6 +138,40 @@ def test_nothing_starts_before_it_is_known_which_settings_suit_the_model(widget,
     qtbot.waitUntil(widget.run_button.isEnabled, timeout=WAIT_MS)
 
 
+def test_a_script_that_segments_at_once_gets_the_settings_of_the_model(widget, image, runs, qtbot, monkeypatch):
+    widget.engine.refresh()
+    qtbot.waitUntil(lambda: widget.engine.model_box.count() == 2 and not widget.engine.looking, timeout=WAIT_MS)
+    known = threading.Event()
+
+    def slow(model):
+        while not known.is_set():
+            yield Progress("Looking", 0, 0)
+        return dataclasses.replace(SURROUNDINGS, model=model, defaults=SegmentSettings(probability=0.73))
+
+    monkeypatch.setattr(engine_picker, "look_around", slow)
+    widget.engine.model_box.setCurrentText("mine")
+    with qtbot.waitSignal(widget.job.finished, timeout=WAIT_MS):
+        widget.segment()
+        widget.segment()  # who asks twice gets one
+        assert runs.requests == []
+        assert widget.status.detail.text() == "Preparing …"
+        known.set()
+    [request] = runs.requests
+    assert (request.model, request.settings.probability) == ("mine", 0.73)
+
+
+def test_an_image_that_goes_meanwhile_is_waited_for_no_more(widget, viewer, image, runs, qtbot):
+    widget.engine.refresh()
+    widget.engine.model_box.addItem("another")
+    widget.engine.model_box.setCurrentText("another")
+    widget.segment()
+    assert widget.status.detail.text() == "Preparing …"
+    viewer.layers.remove(image)
+    qtbot.waitUntil(lambda: not widget.engine.looking, timeout=WAIT_MS)
+    assert widget.status.detail.isHidden()
+    assert runs.requests == []
+
+
 class TestTheEngineItself:
     """From the button to the labels, with the small network and nothing replaced."""
 

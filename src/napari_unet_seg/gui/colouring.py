@@ -127,7 +127,7 @@ def colour(layer: Labels, table: pd.DataFrame, name: str) -> Scale:
     scale = Scale.of(values, all(plane.get("polarity") != "dark" for plane in limits))
     former, _ = layer.metadata.get(FORMER_KEY, (layer.colormap, name))
     layer.metadata[FORMER_KEY] = former, name
-    layer.colormap = label_colours(table["label"].to_numpy(), values, scale)
+    put_on(layer, label_colours(table["label"].to_numpy(), values, scale))
     return scale
 
 
@@ -135,7 +135,21 @@ def uncolour(layer: Labels) -> None:
     """Give a layer the colours back that it had before `colour`."""
     former, _ = layer.metadata.pop(FORMER_KEY, (None, ""))
     if former is not None:
-        layer.colormap = former
+        put_on(layer, former)
+
+
+def put_on(layer: Labels, colours: CyclicLabelColormap | DirectLabelColormap) -> None:
+    """Give a layer other colours, and keep it above the layers below it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+    colours : CyclicLabelColormap or DirectLabelColormap
+    """
+    layer.colormap = colours
+    # For more than 255 colours, or fewer again, napari makes another picture of the layer and draws it below all others; it sorts them
+    # anew when one is shown.
+    layer.events.visible()
 
 
 def coloured_by(layer: Labels | None) -> str:

@@ -57,7 +57,7 @@ class Dock(QWidget):
             return
         side = window.dockWidgetArea(dock)
         for other in window.findChildren(QDockWidget):
-            there = other is not dock and not other.isHidden() and not other.isFloating() and window.dockWidgetArea(other) == side
+            there = other is not dock and not other.isFloating() and window.dockWidgetArea(other) == side  # a hidden one may come back
             if there and other.findChild(Dock) is not None:
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()

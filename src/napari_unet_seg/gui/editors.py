@@ -132,6 +132,11 @@ class Number(_Calm, QDoubleSpinBox):
         self._dress()
         self.setDecimals(_DIGITS)
 
+    def setSuffix(self, suffix: str | None) -> None:  # noqa: N802
+        """Set the unit; Qt would have the panel laid out anew for the same one too."""
+        if suffix != self.suffix():
+            super().setSuffix(suffix)
+
     def textFromValue(self, value: float) -> str:  # noqa: N802
         """Write a number, 0.5 with a step of 0.01 as "0.50"."""
         locale = self.locale()
@@ -201,6 +206,7 @@ class Panel(QScrollArea):
     def __init__(self, content: QLayout) -> None:
         """Take over the content."""
         super().__init__()
+        self._told: tuple[QSize, QSize] | None = None
         self._inner = QWidget()
         self._inner.setObjectName("rows")
         self._inner.setLayout(content)
@@ -223,5 +229,12 @@ class Panel(QScrollArea):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Ask for another height when rows are folded or wrap."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
+            self._ask()
         return super().eventFilter(watched, event)
+
+    def _ask(self) -> None:
+        """Hand on what another size is needed for, and nothing else: all of the window would be laid out."""
+        needed = (self.sizeHint(), self.minimumSizeHint())
+        if needed != self._told:
+            self._told = needed
+            self.updateGeometry()

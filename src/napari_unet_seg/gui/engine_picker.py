@@ -18,6 +18,8 @@ from napari_unet_seg.gui.surroundings import Surroundings, look_around
 from napari_unet_seg.settings import DEVICES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtGui import QStandardItemModel
 
 
@@ -52,6 +54,7 @@ class EnginePicker(QObject):
         """Make the editors; `refresh` fills them."""
         super().__init__(parent)
         self._looked_into = self._wanted = ""
+        self._waiting: Callable[[], None] | None = None
         self._known: Surroundings | None = None
         self.model_box, self.device_box = Choice(parent), Choice(parent)
         self.model_label, self.device_label, self.reason = QLabel("Model", parent), QLabel("Device", parent), Hint(parent)
@@ -99,6 +102,21 @@ class EnginePicker(QObject):
     def settled(self) -> bool:
         """Whether `learned` has told the settings that suit the chosen model, or will not tell them."""
         return not self.looking or (self._known is not None and self._known.model == self.model)
+
+    def knows(self, call: Callable[[], None]) -> bool:
+        """Say whether it is `settled`; if not, something is called once it is.
+
+        Parameters
+        ----------
+        call : callable
+            Called without arguments, and only the newest one.
+
+        Returns
+        -------
+        bool
+        """
+        self._waiting = None if self.settled else call
+        return self.settled
 
     def choose(self, name: str) -> None:
         """Choose a model that may have been added just now.
@@ -195,6 +213,9 @@ class EnginePicker(QObject):
         if self.model and self.model != self._looked_into:
             self.refresh()
         self.changed.emit()  # `settled` may be another now
+        if self._waiting is not None and self.settled:
+            call, self._waiting = self._waiting, None
+            call()
 
     def _choose_model(self, index: int = 0) -> None:
         self.refresh()

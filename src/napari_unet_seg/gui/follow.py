@@ -110,15 +110,24 @@ def show_steps(present: npt.NDArray[Any], where: tuple[Outcome, Index], settings
     from napari_unet_seg.core.merge import put_over
 
     made, index = where
-    maps = _maps_at(made, index)
+    maps = maps_at(made, index)
     if maps is None:
         raise InputError(GONE)
     decoded = decoder.decode(maps, settings)
-    numbers = present[present > made.outside] if index else present[:0]
-    first = int(numbers.min()) - 1 if numbers.size else made.outside  # as far as known: how many nuclei the planes before have follows
+    first = _first_number(made, present, index)
     shifted = np.where(decoded, decoded + np.int32(first - made.outside), 0) if first > made.outside else decoded
     labels = put_over(present, shifted, made.outside) if made.outside else shifted.copy()
     return ShownPlane(index, labels, plane_digest(labels), plane_digest(present), decoded, settings)
+
+
+def _first_number(made: Outcome, present: npt.NDArray[Any], index: Index) -> int:
+    """Return the number above which a plane's nuclei are numbered until all planes follow; as far as it is known yet."""
+    from napari_unet_seg.core.volumes import is_in_3d
+
+    if is_in_3d(made.content.features):  # which nucleus of the other planes each is follows: until then, none
+        return int(made.content.features["index"].max()) if made.count else made.outside
+    numbers = present[present > made.outside] if index else present[:0]
+    return int(numbers.min()) - 1 if numbers.size else made.outside
 
 
 def prepare_steps(where: tuple[Outcome, Index], decoder: Decoder) -> Steps[None]:
@@ -137,12 +146,24 @@ def prepare_steps(where: tuple[Outcome, Index], decoder: Decoder) -> Steps[None]
     """
     yield Progress(STAGE, 0, 0)
     made, index = where
-    maps = _maps_at(made, index)
+    maps = maps_at(made, index)
     if maps is not None:
         decoder.decode(maps, made.settings)
 
 
-def _maps_at(made: Outcome, index: Index) -> PlaneMaps | None:
+def maps_at(made: Outcome, index: Index) -> PlaneMaps | None:
+    """Return the maps of a plane of the layer that a result is in; None when they were let go.
+
+    Parameters
+    ----------
+    made : Outcome
+    index : tuple of int
+        Along the leading axes of the layer.
+
+    Returns
+    -------
+    PlaneMaps or None
+    """
     return None if made.maps is None else made.maps.get(made.maps.in_engine(index))
 
 

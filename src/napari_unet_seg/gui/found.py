@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NOTHING_FOUND = "Lower the probability, set the diameter of your nuclei, or say whether they are bright or dark."
 HOW_TO_SAVE = "To save them: File › Save Selected Layers."
+OTHERS_FOLLOW = "On this plane; the others follow …"
 
 Task = tuple["Image", "Channel | None"]
 
@@ -56,6 +57,29 @@ def found_words(outcome: Outcome, source: Source) -> tuple[str, str]:
     inside = int((features["label"] > outcome.outside).sum())
     others = "The nuclei outside of the region are as they were."
     return headline, f"{inside:,} of them lie in {where}, found in {seconds}. {others} {HOW_TO_SAVE}"
+
+
+def live_words(count: int, followers: Sequence[tuple[Outcome, Source]]) -> tuple[str, str]:
+    """Say what a slider leaves on the plane that is seen.
+
+    Parameters
+    ----------
+    count : int
+        Nuclei of the plane, in all results that follow.
+    followers : sequence of (Outcome, Source)
+        These results as they were made: what is said of the run stays, so that no text jumps while a slider is dragged.
+
+    Returns
+    -------
+    headline, detail : str
+    """
+    words = channels_words(count, len(followers)) if len(followers) > 1 else count_words(count)
+    if any(source.planes > 1 for _, source in followers):
+        return words, OTHERS_FOLLOW
+    if not count:
+        return words, NOTHING_FOUND
+    [(outcome, source), *others] = followers
+    return words, found_words(outcome, source)[1] if outcome.count and not others and not outcome.outside else HOW_TO_SAVE
 
 
 def channels_words(count: int, channels: int) -> str:

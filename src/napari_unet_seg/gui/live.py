@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  #
 from napari_unet_seg.gui.follow import Decoder, Settlement, ShownPlane, decoding_of, prepare_steps, settle_steps, show_steps
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.layers import read_source
+from napari_unet_seg.gui.teller import Teller
 from napari_unet_seg.gui.where import shown_index
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Live(QObject):
         self._plane: ShownPlane | None = None
         self.count = 0
         """Nuclei of the plane that was shown last."""
-        self._decoder = Decoder()
+        self._decoder, self._teller = Decoder(), Teller(self)
         self._show_job, self._settle_job = Job(self, POLL_MS), Job(self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -71,11 +72,13 @@ class Live(QObject):
         self._settle_job.finished.connect(self._settle_next)
         for job in (self._show_job, self._settle_job):
             job.failed.connect(self._fail)
+        self._teller.told.connect(self.settled)
+        self._teller.failed.connect(self.failed)
 
     @property
     def busy(self) -> bool:
-        """Whether the layer has not followed wholly yet."""
-        return self._wanted is not None
+        """Whether the layer has not followed wholly yet, or its table not what was painted meanwhile."""
+        return self._wanted is not None or self._teller.result is not None
 
     @property
     def result(self) -> Result | None:
@@ -118,16 +121,27 @@ class Live(QObject):
         """Follow no more, and let go of the maps, if the result is not among those that there are."""
         if self._decoded is not None and self._decoded not in results:
             self.stop()
+        if self._teller.result is not None and self._teller.result not in results:
+            self._teller.forget()
 
     def stop(self) -> None:
-        """Follow no more; a layer whose table has not followed yet holds again what it held before."""
+        """Follow no more; a layer whose table has not followed yet holds again what it held before, or its table follows the strokes."""
         if self._wanted is not None:
-            self._wanted[0].take_back()
+            result, settings = self._wanted
+            if result.edited and result.ahead:
+                self._teller.tell(result, settings if self._plane is None else self._plane.settings)
+            else:
+                result.take_back()
         self._wanted = self._plane = self._decoded = None
         self._rest.stop()
         self._settle_job.cancel()
         if not self._show_job.running:
             self._decoder.forget()
+
+    def close(self) -> None:
+        """Follow no more, and leave nothing to be done."""
+        self.stop()
+        self._teller.finish()
 
     def _show_next(self) -> None:
         """Decode the visible plane with the newest setting, unless that is shown already."""
@@ -178,11 +192,12 @@ class Live(QObject):
     def _show_all(self, outcome: Outcome) -> None:
         if self._wanted is None or not self._wanted[0].live or outcome.settings != self._wanted[1]:
             return
-        result = self._wanted[0]
-        self._wanted = self._plane = None
-        if outcome.previous != result.fingerprint:
+        result, shown = self._wanted[0], self._plane
+        if outcome.previous != result.fingerprint or (shown is not None and not result.shows({shown.index: shown.digest})):
             result.mark_edited()
+            self.stop()
             return
+        self._wanted = self._plane = None
         result.settle(outcome)
         self.settled.emit()
 

@@ -84,6 +84,11 @@ class LiveGroup(QObject):
         for live in self.lives:
             live.stop()
 
+    def close(self) -> None:
+        """Follow no more, and leave nothing to be done."""
+        for live in self.lives:
+            live.close()
+
     def _for(self, result: Result) -> Live:
         """Return what follows a result already, else one that is free."""
         mine = (live for live in self.lives if live.result is result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from napari_unet_seg.gui.kept_maps import MAPS_KEY
 from napari_unet_seg.gui.layers import placement
+from napari_unet_seg.gui.request import Content, plane_digest
 from napari_unet_seg.gui.tracks import recolour
-from napari_unet_seg.io.labels_info import PROVENANCE_KEY
+from napari_unet_seg.io.labels_info import EDITED_KEY, PROVENANCE_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.gui.follow import ShownPlane
     from napari_unet_seg.gui.kept_maps import Index, KeptMaps
     from napari_unet_seg.gui.layers import Source
-    from napari_unet_seg.gui.request import Content, Outcome
+    from napari_unet_seg.gui.request import Outcome
+    from napari_unet_seg.gui.retell import Told
 
 
 class Result:
@@ -52,7 +54,6 @@ class Result:
         """Of what the layer should hold: that of the outcome, but for planes that followed a slider since."""
         self._changed = changed
         self._ours = False
-        self._own_array = False
         self._covered: dict[Index, npt.NDArray[Any]] = {}
         """What planes held before they followed a slider, until all of the result does."""
         events = labels.events
@@ -106,29 +107,57 @@ class Result:
         plane : ShownPlane
         """
         index = plane.index
-        alone = self.labels.data.ndim == 2
-        self._covered.setdefault(index, self.labels.data if alone else self.labels.data[index].copy())
-        with _Quiet(self):
-            if alone and not self._own_array:
-                self.labels.data = plane.labels  # the content before stays whole
-                self._own_array = True
-            else:
-                self.labels.data[index] = plane.labels
-                self.labels.refresh(extent=False, thumbnail=False)
+        if index not in self._covered:
+            self._covered[index] = self.labels.data[index].copy()
+        self._write({index: plane.labels})
         number = self._number(index)
         self.fingerprint = (*self.fingerprint[:number], plane.digest, *self.fingerprint[number + 1 :])
 
     def take_back(self) -> None:
-        """Give the layer what it held before planes of it followed a slider, as long as the rest and the table have not; edits stay."""
-        if self._covered and not self.edited:
-            with _Quiet(self):
-                if self.labels.data.ndim == 2:
-                    self.labels.data = self._covered[()]
-                else:
-                    for index, before in self._covered.items():
-                        self.labels.data[index] = before
-                    self.labels.refresh(extent=False, thumbnail=False)
-            self.fingerprint, self._own_array = self.outcome.fingerprint, False
+        """Give the layer what it held before planes of it followed a slider, as long as the rest and the table have not."""
+        if self._covered:
+            self._write(self._covered)
+            self.fingerprint = self.outcome.fingerprint
+        self._covered.clear()
+
+    def _write(self, planes: Mapping[Index, npt.NDArray[Any]]) -> None:
+        """Put planes into the layer's own array, and draw once: for another array napari would do up again all that it shows of a layer."""
+        with _Quiet(self):
+            for index, plane in planes.items():
+                self.labels.data[index] = plane
+            self.labels.refresh(extent=False, thumbnail=False)
+
+    @property
+    def ahead(self) -> tuple[Index, ...]:
+        """The planes that followed a slider, while the rest and the table have not."""
+        return tuple(self._covered)
+
+    @property
+    def tells_of_nuclei(self) -> bool:
+        """Whether the table is one of ours, whose rows can be made anew."""
+        from napari_unet_seg.core.remeasure import can_follow
+        from napari_unet_seg.core.volumes import is_in_3d
+
+        features = self.labels.features
+        return is_in_3d(features) or can_follow(features, self.labels.data.shape[:-2])
+
+    def shows(self, digests: Mapping[Index, bytes]) -> bool:
+        """Say whether planes still are what they were when their hashes were taken."""
+        return all(plane_digest(self.labels.data[index]) == digest for index, digest in digests.items())
+
+    def retell(self, told: Told) -> None:
+        """Give the layer, which is the user's now, the table and the provenance of what it shows.
+
+        Parameters
+        ----------
+        told : Told
+        """
+        with _Quiet(self):
+            self.labels.features = told.features
+            known = self.labels.metadata.get(PROVENANCE_KEY)
+            self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: {**told.provenance, **_edited(known)}}
+        content = Content(self.labels.data, told.features)
+        self.outcome = replace(self.outcome, content=content, provenance=told.provenance)
         self._covered.clear()
 
     def is_intact(self, plane: ShownPlane) -> bool:
@@ -147,8 +176,6 @@ class Result:
 
     def content(self) -> Content:
         """Return what the layer holds."""
-        from napari_unet_seg.gui.request import Content
-
         return Content(self.labels.data, self.labels.features)
 
     def _fill(self, outcome: Outcome) -> None:
@@ -157,7 +184,7 @@ class Result:
             self.labels.features = outcome.content.features
             self.labels.metadata = {**self.labels.metadata, PROVENANCE_KEY: dict(outcome.provenance), MAPS_KEY: outcome.maps}
             recolour(self.labels)
-        self.outcome, self.fingerprint, self._own_array = outcome, outcome.fingerprint, False
+        self.outcome, self.fingerprint = outcome, outcome.fingerprint
         self._covered.clear()
 
     def _place(self, source: Source) -> None:
@@ -183,6 +210,11 @@ class Result:
     def _outdate(self, event: object = None) -> None:
         self.outdated = True
         self._changed()
+
+
+def _edited(provenance: Any) -> dict[str, Any]:
+    """Return what the correcting dock noted in a provenance."""
+    return {EDITED_KEY: True} if isinstance(provenance, Mapping) and provenance.get(EDITED_KEY) else {}
 
 
 class _Quiet:

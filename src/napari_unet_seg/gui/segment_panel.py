@@ -161,6 +161,9 @@ class SegmentPanel(WorkingDock):
         self.advanced_button.setCheckable(True)
         self.advanced_button.toggled.connect(self._fold)
         self.reset_button = _button("Reset settings", "flat", "Go back to the settings that suit the model.", self)
+        place = self.reset_button.sizePolicy()
+        place.setRetainSizeWhenHidden(True)  # so that nothing moves when it comes
+        self.reset_button.setSizePolicy(place)
         self.run_button = _button("", "primary", "", self)
         self.cancel_button = _button("Cancel", "secondary", "Stop after the part that is being computed. Nothing is changed.", self)
         tip = "Bring back what the layer showed before the last run, with its settings. Press again to return."

@@ -13,7 +13,7 @@ from napari_unet_seg.errors import UnetSegError
 from napari_unet_seg.gui.autosave import watch_edits
 from napari_unet_seg.gui.engine_picker import NO_MODEL
 from napari_unet_seg.gui.follow import restore_steps
-from napari_unet_seg.gui.found import HOW_TO_SAVE, NOTHING_FOUND, Round, all_words, channels_words, found_words, part_of
+from napari_unet_seg.gui.found import NOTHING_FOUND, OTHERS_FOLLOW, Round, all_words, found_words, live_words, part_of
 from napari_unet_seg.gui.grids import on_grid
 from napari_unet_seg.gui.image_picker import NO_IMAGE
 from napari_unet_seg.gui.job import Job
@@ -30,7 +30,6 @@ from napari_unet_seg.gui.standing import Standing, stand
 from napari_unet_seg.gui.status import Activity
 from napari_unet_seg.gui.theme import set_kind
 from napari_unet_seg.gui.tracks import has_tracks, show_tracks
-from napari_unet_seg.gui.words import count_words
 from napari_unet_seg.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,9 +41,8 @@ if TYPE_CHECKING:
     from napari_unet_seg.gui.result import Result
     from napari_unet_seg.settings import SegmentSettings
 
-__all__ = ["ADVANCED", "BASIC", "NOTHING_FOUND", "SegmentWidget"]
+__all__ = ["ADVANCED", "BASIC", "NOTHING_FOUND", "OTHERS_FOLLOW", "SegmentWidget"]
 
-OTHERS_FOLLOW = "On this plane; the others follow …"
 SOON = "In a moment: it is being looked up which settings suit the model."
 
 
@@ -73,12 +71,15 @@ class SegmentWidget(SegmentPanel):
         self._follow_image()
 
     def segment(self) -> None:
-        """Start a run with what the form says; the widget tells what came of it."""
+        """Start a run with what the form says, as soon as it is known which settings suit the model; the widget tells what came of it."""
         layer = self.images.layer
-        if layer is not None and self._running is None:
+        if self._running is None:
             self.status.clear()
-            self._round = Round(self.images.every or [(layer, self.images.channel)])
-            self._start_next()
+            if layer is not None and self.engine.knows(self.segment):
+                self._round = Round(self.images.every or [(layer, self.images.channel)])
+                self._start_next()
+            elif layer is not None:
+                self.status.show_progress(Progress(PREPARING, 0, 0))
 
     def _start_next(self) -> None:
         layer, channel = task = self._round.tasks.pop(0)
@@ -124,7 +125,7 @@ class SegmentWidget(SegmentPanel):
 
     def _close(self) -> None:
         super()._close()
-        self.live.stop()
+        self.live.close()
         self.diameter.close()
 
     def _result(self) -> Result | None:
@@ -164,8 +165,7 @@ class SegmentWidget(SegmentPanel):
     def _update(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
         running, ready = self._running is not None, self.images.layer is not None and bool(self.engine.model) and self.engine.settled
-        result = self._result()
-        standing = self._standing()
+        result, standing = self._result(), self._standing()
         self.run_button.setEnabled(ready and not running)
         self.run_button.setText(standing.button)
         kind = "primary" if standing.urgent else "secondary"
@@ -205,6 +205,8 @@ class SegmentWidget(SegmentPanel):
         result = self._result()
         if self._running is None and result is not self._told:
             self._tell(result)
+        elif self._told not in self.results.present:  # deleted during a run; its layer is not to be kept alive until the end
+            self._told = None
         self.live.keep(self.results.present)
         self._update()
 
@@ -225,9 +227,7 @@ class SegmentWidget(SegmentPanel):
         meant = self._meant()
         if not self.live.follows([result for result, _ in meant]):  # another image was chosen meanwhile
             return
-        several = any(result.source.planes > 1 for result, _ in meant)
-        words = channels_words(count, len(meant)) if len(meant) > 1 else count_words(count)
-        self.status.show_result(words, OTHERS_FOLLOW if several else HOW_TO_SAVE if count else NOTHING_FOUND)
+        self.status.show_result(*live_words(count, [(result.outcome, result.source) for result, _ in meant]))
 
     def _show_settled(self) -> None:
         self._tell(self._result())

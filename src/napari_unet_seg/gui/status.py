@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_unet_seg.gui.editors import Hint
+from napari_unet_seg.gui.steady import Steady
 from napari_unet_seg.gui.theme import set_kind
 from napari_unet_seg.gui.words import explain
 
@@ -26,7 +27,7 @@ FINISHING = "Separating the nuclei"
 CANCELLING = "Stopping after this tile"
 
 
-class StatusPanel(QWidget):
+class StatusPanel(Steady):
     """The lower part of the widget.
 
     Parameters
@@ -39,13 +40,13 @@ class StatusPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None, unit: str = "tiles") -> None:
         """Start with nothing to say."""
-        super().__init__(parent)
+        layout = QVBoxLayout()
+        super().__init__(layout, parent)
         self._unit = unit
         self.bar, self.result, self.detail, self.message = QProgressBar(self), QLabel(self), Hint(self), Message(self)
         self.bar.setTextVisible(False)  # the words are below it, where there is room for them
         self.result.setProperty("kind", "result")
         self.result.setWordWrap(True)
-        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for widget in (self.bar, self.result, self.detail, self.message):

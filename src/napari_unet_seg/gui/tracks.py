@@ -10,7 +10,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_unet_seg.core.counting import TRACK
 from napari_unet_seg.errors import InputError
-from napari_unet_seg.gui.colouring import FORMER_KEY
+from napari_unet_seg.gui.colouring import FORMER_KEY, put_on
 from napari_unet_seg.gui.layers import layer_axes
 from napari_unet_seg.gui.palette import palette
 from napari_unet_seg.io.labels_info import PROVENANCE_KEY
@@ -68,7 +68,7 @@ def recolour(layer: Labels) -> None:
     limits = layer.metadata.get(PROVENANCE_KEY, {}).get("limits", ())
     colours = track_colours(layer.features, palette(all(plane["polarity"] == "bright" for plane in limits)))
     if colours is not None and FORMER_KEY not in layer.metadata:
-        layer.colormap = colours
+        put_on(layer, colours)
 
 
 def track_data(features: pd.DataFrame, axes: str) -> tuple[npt.NDArray[np.float64], dict[int, list[int]]]:
