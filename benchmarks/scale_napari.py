@@ -1,10 +1,10 @@
 """Moving about in napari over the labels of a slide: how long each slice takes to fetch, and how much memory that takes.
 
-    xvfb-run -a -s "-screen 0 1920x1200x24" python -m benchmarks.scale_napari [--edge 65536] [--labels PATH] [--json FILE]
+    xvfb-run -a -s "-screen 0 1920x1200x24" python -m benchmarks.scale_napari [--edge 65536] [--format zarr] [--labels PATH] [--json FILE]
 
-Labels of discs, each with a number of its own, are written by our own writer as OME-Zarr with a pyramid (`--labels` takes those of a real
-run instead), opened by our own reader in a real viewer of 1280 x 800 pixels, and moved about in: at each of several zooms some steps of
-half a screen, and then jumps to anywhere. A fetch is all that napari reads, from
+Labels of discs, each with a number of its own, are written by our own writer as OME-Zarr, or with `--format tiff` as tiled BigTIFF, with a
+pyramid (`--labels` takes those of a real run instead), opened by our own reader in a real viewer of 1280 x 800 pixels, and moved about
+in: at each of several zooms some steps of half a screen, and then jumps to anywhere. A fetch is all that napari reads, from
 chunks on the disk to an array, until it can show a view; its processor time does not depend on what else the machine does. Memory is
 that of the whole process, after the first view has been shown. Aims: 95 of 100 fetches within 50 ms, and 300 MB more at most.
 """
@@ -41,13 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edge", type=int, default=65536)
-    parser.add_argument("--labels", type=Path, help="an OME-Zarr of labels that is there")
+    parser.add_argument("--format", choices=("zarr", "tiff"), default="zarr")
+    parser.add_argument("--labels", type=Path, help="an OME-Zarr or a TIFF of labels that is there")
     parser.add_argument("--json", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="napari-unet-seg-") as folder:
-        path = options.labels or write_labels(Path(folder) / "big.labels.zarr", options.edge)
+        path = options.labels or write_labels(Path(folder) / f"big.labels.{options.format.removesuffix('f')}", options.edge)
         rows, more = look_around(path)
-    report("scale_napari", rows, {**more, "command": "python -m benchmarks.scale_napari"}, options.json)
+    is_tiff = path.suffix != ".zarr"
+    command = f"python -m benchmarks.scale_napari{f' --format tiff --edge {options.edge}' if is_tiff else ''}"
+    report(f"scale_napari{'_tiff' if is_tiff else ''}", rows, {**more, "command": command}, options.json)
     print(f"\n{more}")
 
 
@@ -55,12 +58,12 @@ def write_labels(path: Path, edge: int) -> Path:
     """Write labels of so many pixels on each side with the writer that a person uses, chunk by chunk."""
     import dask.array as da
 
+    from napari_unet_seg.io import writers
     from napari_unet_seg.io.labels_info import LabelsInfo
-    from napari_unet_seg.io.zarr_writer import write_zarr
 
     across = -(-edge // TILE)
     labels = da.map_blocks(draw, across, chunks=((TILE,) * across,) * 2, dtype=np.uint32)  # type: ignore[no-untyped-call]
-    write_zarr(path, labels[:edge, :edge], LabelsInfo("YX", {"Y": 0.25, "X": 0.25}, "slide"))
+    writers.write_labels(path, labels[:edge, :edge], info=LabelsInfo("YX", {"Y": 0.25, "X": 0.25}, "slide"))
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -262,15 +263,18 @@ def test_ctrl_c_leaves_whole_files_and_says_how_many_are_done(run: Run, model: s
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     done = 1 + len(output.splitlines())
-    assert f"Interrupted: {done} of 60 images are done; no file is unfinished." in errors
+    told = re.search(r"Interrupted: (\d+) of 60 images are done; no file is unfinished\.", errors)
+    assert told is not None
+    assert done <= int(told[1]) <= done + 1  # it may come between counting an image and telling of it
     assert "Traceback" not in errors
     assert done < 60
     summary = {"contact_sheet.png", "images.csv", "nuclei.csv"}
     assert summary <= {path.name for path in Path("out").iterdir()}
-    assert done <= len(pd.read_csv("out/images.csv")) <= done + 1
+    beside = 9  # images that were being written, or waited to be told of
+    assert done <= len(pd.read_csv("out/images.csv")) <= done + beside
     written = sorted(path.name for path in Path("out").iterdir() if path.name not in summary)
     assert not [name for name in written if name.startswith(".") or not name.endswith((".labels.tif", ".labels.csv"))]
-    assert done <= len({name.split(".")[0] for name in written}) <= done + 1  # the last may have its labels, not yet its table
+    assert done <= len({name.split(".")[0] for name in written}) <= done + beside
     for name in written:
         assert open_image(Path("out") / name).is_labels if name.endswith(".tif") else len(pd.read_csv(Path("out") / name))
 

@@ -230,13 +230,3 @@ def test_the_trouble_is_asked_for_once(monkeypatch):
     drain(iter_apart(where))
     drain(iter_apart(where))
     assert len(times) == 1
-
-
-@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
-def test_torch_is_asked_for_large_pages_unless_somebody_decided(monkeypatch, before, after):
-    monkeypatch.setenv(apart.LARGE_PAGES, before or "")  # so that it is put back afterwards
-    if before is None:
-        monkeypatch.delenv(apart.LARGE_PAGES)
-    apart.torch_trouble.cache_clear()
-    assert apart.torch_trouble() == ""
-    assert os.environ[apart.LARGE_PAGES] == after

@@ -15,13 +15,16 @@ import pytest
 import tifffile
 
 import napari_unet_seg as nus
-from napari_unet_seg.errors import DeviceError, InputError, ModelError, SettingsError, WriteError
-from napari_unet_seg.io import batch
+from napari_unet_seg.core import plane
+from napari_unet_seg.core.predict import Predictor
+from napari_unet_seg.errors import ComputeError, DeviceError, InputError, ModelError, SettingsError, WriteError
+from napari_unet_seg.io import batch, batch_image
 from napari_unet_seg.io import writers as writers_module
 from napari_unet_seg.io.batch import FORMATS, Plan, iter_batch, make_folder
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.inputs import find_inputs
 from napari_unet_seg.io.quantities import Quantity, Wishes
+from napari_unet_seg.io.room import Place
 from tests.tiny import discs, tiny_model
 
 if TYPE_CHECKING:
@@ -264,23 +267,27 @@ def test_progress_counts_images_and_tiles_and_hands_out_results(folder):
 
 
 def test_closing_leaves_what_is_done_and_nothing_unfinished(folder):
-    for name in "abc":
+    for name in "abcdefghij":
         write(f"data/{name}.tif")
     steps = iter_batch(plan(), tiny_model(), "cpu")
     for step in steps:
         if step.done == 1 and step.preview is None:
             steps.close()
-    assert names("out") == ["a.labels.csv", "a.labels.tif", "contact_sheet.png", "images.csv", "nuclei.csv"]
-    assert pd.read_csv("out/images.csv")["file"].tolist() == ["a.tif"]
-    assert len(pd.read_csv("out/nuclei.csv")) == len(pd.read_csv("out/a.labels.csv"))
+    done = [name.removesuffix(".labels.tif") for name in names("out") if name.endswith(".labels.tif")]
+    assert "a" in done
+    assert "j" not in done  # some of those between were being written
+    files = [f"{name}.labels.{ending}" for name in done for ending in ("csv", "tif")]
+    assert names("out") == sorted([*files, "contact_sheet.png", "images.csv", "nuclei.csv"])
+    assert pd.read_csv("out/images.csv")["file"].tolist() == [f"{name}.tif" for name in done]
+    assert len(pd.read_csv("out/nuclei.csv")) == sum(len(pd.read_csv(f"out/{name}.labels.csv")) for name in done)
 
 
 def test_closing_before_an_image_is_finished_keeps_the_tables_of_before(folder):
     write("data/a.tif")
     run()
     before = Path("out/images.csv").stat().st_mtime_ns
-    steps = iter_batch(plan(overwrite=True), tiny_model(), "cpu")
-    assert next(steps).preview is None
+    steps = iter_batch(plan(overwrite=True, wishes=Wishes({"tile": 64})), tiny_model(), "cpu")
+    assert next(steps).preview is None  # after the first of four tiles
     steps.close()
     assert Path("out/images.csv").stat().st_mtime_ns == before
 
@@ -392,27 +399,79 @@ def test_the_next_image_does_not_wait_for_the_disk(folder, monkeypatch: pytest.M
     for name in "ab":
         write(f"data/{name}.tif")
     second, late = threading.Event(), []
-    opened, written = batch.Ahead.open, batch.write_outputs
+    written = batch_image.write_outputs
 
-    def tell(self: Any, path: Path) -> Any:
+    def tell(path: Path) -> Any:
         if path.name == "b.tif":
             second.set()
-        return opened(self, path)
+        return open_image(path)
 
     def wait(*given: Any) -> Any:
         late.append(not second.wait(20))
         return written(*given)
 
-    monkeypatch.setattr(batch.Ahead, "open", tell)
-    monkeypatch.setattr(batch, "write_outputs", wait)
+    monkeypatch.setattr("napari_unet_seg.io.image.open_image", tell)
+    monkeypatch.setattr(batch_image, "write_outputs", wait)
     run()
     assert late == [False, False]
+
+
+def test_the_network_stays_in_one_thread_and_the_rest_leaves_it(folder, monkeypatch: pytest.MonkeyPatch):
+    for name in "abcd":
+        write(f"data/{name}.tif")
+    network, decoder = set(), set()
+    ran, decoded = Predictor.run, plane.instances
+
+    def run_here(self: Predictor, window: Any) -> Any:
+        network.add(threading.current_thread())
+        return ran(self, window)
+
+    def decode_there(*given: Any) -> Any:
+        decoder.add(threading.current_thread())
+        return decoded(*given)
+
+    monkeypatch.setattr(Predictor, "run", run_here)
+    monkeypatch.setattr(plane, "instances", decode_there)
+    assert [outcome.error for outcome in run()] == [""] * 4
+    assert network == {threading.current_thread()}
+    assert decoder
+    assert not decoder & network
+
+
+def test_an_error_of_the_network_ends_one_image_only(folder, monkeypatch: pytest.MonkeyPatch):
+    for name in "abc":
+        write(f"data/{name}.tif", discs()[0][: 96 if name == "b" else 128])
+    real = Predictor.run
+
+    def fail(self: Predictor, window: Any) -> Any:
+        if window.shape[0] == 96:
+            raise ComputeError("The network failed.")
+        return real(self, window)
+
+    monkeypatch.setattr(Predictor, "run", fail)
+    assert [outcome.error for outcome in run()] == ["", "The network failed.", ""]
+    assert writers() == []
+
+
+def test_many_images_give_what_each_gives_alone(folder):
+    """Whatever runs beside whatever: the same bytes."""
+    for seed in range(9):
+        write(f"data/{seed}.tif", discs(seed=seed)[0])
+    run(formats=tuple(FORMATS), wishes=Wishes({"track": "overlap"}))
+    for seed in range(9):
+        alone = Plan(find_inputs([f"data/{seed}.tif"]).sources, Path("alone"), tuple(FORMATS), wishes=Wishes({"track": "overlap"}))
+        nus.drain(iter_batch(alone, tiny_model(), "cpu"))
+    assert len(names("alone")) > 9 * len(FORMATS) - 9
+    for name in names("alone"):
+        assert (Path("alone") / name).read_bytes() == (Path("out") / name).read_bytes(), name
+    rows = [line for seed in range(9) for line in Path(f"alone/{seed}.labels.csv").read_text().splitlines()[1:]]
+    assert [line.partition(",")[2] for line in Path("out/nuclei.csv").read_text().splitlines()[1:]] == rows
 
 
 def test_large_results_do_not_wait_beside_each_other(folder, monkeypatch: pytest.MonkeyPatch):
     for name in "abc":
         write(f"data/{name}.tif")
-    monkeypatch.setattr(batch, "_HELD", 0)
+    monkeypatch.setattr(batch, "_ROOM", 0)
     story = [(step.stage, step.preview is not None) for step in iter_batch(plan(), tiny_model(), "cpu")]
     assert [finished for _, finished in story] == [False, True] * 3
 
@@ -421,29 +480,31 @@ def test_a_large_result_is_let_go_before_the_next_image(folder, monkeypatch: pyt
     for name in "abc":
         write(f"data/{name}.tif")
     results: list[weakref.ref[Any]] = []
-    opened, written = batch.Ahead.open, batch.write_outputs
+    entered, written = Place.enter, batch_image.write_outputs
+    left: list[Any] = []
 
-    def look(self: Any, path: Path) -> Any:
+    def look(self: Any, pixels: int) -> None:
+        entered(self, pixels)
         gc.collect()
-        assert [result() for result in results] == [None] * len(results)
-        return opened(self, path)
+        left.extend(found for result in results if (found := result()) is not None)
 
-    def note(outputs: Any, image: Any, result: Any, *more: Any) -> Any:
+    def note(made: Any, image: Any, result: Any) -> Any:
         results.append(weakref.ref(result))
-        return written(outputs, image, result, *more)
+        return written(made, image, result)
 
-    monkeypatch.setattr(batch.Ahead, "open", look)
-    monkeypatch.setattr(batch, "write_outputs", note)
-    monkeypatch.setattr(batch, "_HELD", 0)
+    monkeypatch.setattr(Place, "enter", look)
+    monkeypatch.setattr(batch_image, "write_outputs", note)
+    monkeypatch.setattr(batch, "_ROOM", 0)
     assert [outcome.error for outcome in run()] == [""] * 3
     assert len(results) == 3
+    assert left == []
 
 
 def test_a_cancelled_run_leaves_no_thread(folder):
-    for name in "abcd":
+    for name in "abcdefgh":
         write(f"data/{name}.tif")
     steps = iter_batch(plan(), tiny_model(), "cpu")
     next(step for step in steps if step.done == 2)
     steps.close()
-    assert [name for name in writers() if "ahead" not in name] == []
+    assert writers() == []
     assert not list(Path("out").glob(".*"))

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import zarr
 
 import napari_unet_seg as nus
 from napari_unet_seg.core.predict import Predictor
+from napari_unet_seg.core.scale import UNASKED
 from napari_unet_seg.io import batch_large, writers
 from napari_unet_seg.io.batch import Plan, iter_batch
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.inputs import find_inputs
 from napari_unet_seg.io.quantities import Quantity, Wishes
+from tests.core.test_class_work import model as class_model
 from tests.tiny import discs, tiny_model
 
 if TYPE_CHECKING:
@@ -108,11 +111,42 @@ def test_a_table_of_another_run_is_left_alone(images: Path, in_blocks: None):
     assert Path("out/0.labels.csv").read_text() == "mine"
 
 
-def test_class_maps_stay_in_memory(images: Path, in_blocks: None, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("napari_unet_seg.io.out_of_core.iter_segment_to", None)
-    (outcome,) = run("out", "data/movie.ome.tif", formats=("tiff", "classes"))
-    assert not outcome.error
-    assert batch_large.IN_MEMORY in outcome.warnings
+def test_class_maps_of_nuclei_are_the_same_in_blocks(images: Path, monkeypatch: pytest.MonkeyPatch):
+    options = {"formats": ("classes", "tiff", "csv")}
+    run("memory", **options)
+    monkeypatch.setattr(batch_large, "LARGE_PLANE", 100)
+    monkeypatch.setattr("napari_unet_seg.core.segment.iter_segment", None)
+    outcomes = run("blocks", **options)
+    assert not any(outcome.error for outcome in outcomes)
+    memory, written = files("memory"), files("blocks")
+    assert list(written) == list(memory)
+    assert [name for name in memory if written[name] != memory[name]] == []
+    assert [outcome.outputs for outcome in run("blocks", **options, resume=True)] == [outcome.outputs for outcome in outcomes]
+
+
+@pytest.mark.parametrize("formats", [("classes", "csv", "overlay"), ("zarr", "classes", "csv"), ("csv",), ("overlay",)])
+def test_classes_by_a_model_of_classes_are_the_same_in_blocks(images: Path, monkeypatch: pytest.MonkeyPatch, formats: tuple[str, ...]):
+    def go(output: str, **more: Any) -> tuple[Outcome, ...]:
+        return nus.drain(iter_batch(plan(output, formats=formats, **more), class_model(), "cpu"))
+
+    in_memory = go("memory")
+    monkeypatch.setattr(batch_large, "LARGE_PLANE", 100)
+    monkeypatch.setattr("napari_unet_seg.core.segment.iter_segment", None)
+    blocks = go("blocks")
+    assert not any(outcome.error for outcome in blocks)
+    for one, other in zip(blocks, in_memory, strict=True):
+        assert one.classes == pytest.approx(other.classes)
+        assert (one.found, one.planes, one.warnings) == (other.found, other.planes, other.warnings)
+    memory, written = files("memory"), files("blocks")
+    zarrs = {name for name in {*memory, *written} if ".zarr/" in name}
+    assert set(written) - zarrs == set(memory) - zarrs
+    differing = {name for name in set(memory) - zarrs if written[name] != memory[name]}
+    assert all(name.endswith(".csv") for name in differing)
+    for name in differing:  # sums are rounded in another order
+        pd.testing.assert_frame_equal(pd.read_csv(Path("blocks") / name), pd.read_csv(Path("memory") / name), rtol=1e-9)
+    if "csv" in formats and len(formats) > 1:
+        monkeypatch.setattr("napari_unet_seg.io.out_of_core.iter_segment_to", None)
+        assert [outcome.classes for outcome in go("blocks", resume=True)] == [outcome.classes for outcome in blocks]
 
 
 @pytest.mark.parametrize("change", [{"track": "overlap"}, {"track": "overlap", "stack": "linked"}])
@@ -194,6 +228,7 @@ def test_files_of_an_earlier_run_are_not_taken_for_those_of_a_killed_one(
         patch.setitem(writers._WRITERS, killed, kill)
         if killed == ".csv":
             patch.setattr("napari_unet_seg.io.block_image.write_bands", kill)
+            patch.setattr("napari_unet_seg.io.table_writer.write_table", kill)
         with pytest.raises(KeyboardInterrupt):
             run("out", "data/0.ome.tif", **options)
     (outcome,) = run("out", "data/0.ome.tif", **options, resume=True)
@@ -228,3 +263,30 @@ def test_a_finished_stack_is_kept_with_all_that_was_told_of_it(
     assert not first.error
     assert without_time(again) == without_time(first)
     assert files("out") == before
+
+
+def test_what_was_left_to_the_user_is_told_again_of_what_is_kept(images: Path, monkeypatch: pytest.MonkeyPatch):
+    little = discs((240, 260), 40)[0].reshape(120, 2, 130, 2).mean((1, 3)).astype(np.uint16)
+    tifffile.imwrite("data/little.tif", little)
+    monkeypatch.setattr("napari_unet_seg.core.scale.MOST_UNASKED", 1000)
+    options = {"measure": (), "formats": ("tiff", "csv")}
+    (first,) = run("out", "data/little.tif", **options)
+    (kept,) = run("out", "data/little.tif", resume=True, **options)
+    assert UNASKED in first.warnings
+    assert kept.warnings == first.warnings
+
+
+def test_what_another_version_made_is_kept_and_told_of(images: Path, monkeypatch: pytest.MonkeyPatch):
+    run("out", "data/0.ome.tif")
+    monkeypatch.setattr("napari_unet_seg.io.kept.__version__", "99")
+    (kept,) = run("out", "data/0.ome.tif", resume=True)
+    assert any("version 0" in sentence for sentence in kept.warnings)
+    assert not kept.error
+
+
+def test_tables_of_nuclei_do_not_outlive_their_images(images: Path):
+    run("out")
+    assert Path("out/nuclei.csv").exists()
+    nus.drain(iter_batch(plan("out", overwrite=True), class_model(), "cpu"))
+    assert not Path("out/nuclei.csv").exists()
+    assert Path("out/classes.csv").exists()

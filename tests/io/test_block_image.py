@@ -62,7 +62,7 @@ def test_the_plan_says_what_decides_the_result(tmp_path: Path):
     assert plan["image"][:3] == ["YX", [100, 130], "uint16"]
     assert (plan["block"], plan["scale"], plan["measured"]) == (64, {"Y": 0.5, "X": 0.5}, ["own", 2.0])
     assert plan["computed"] == ["cpu", "torch.float32"]
-    assert set(plan) == {"image", "model", "settings", "block", "measured", "scale", "computed"}
+    assert set(plan) == {"image", "model", "settings", "block", "measured", "scale", "computed", "version", "classes"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from napari_unet_seg.core.block_plane import Look
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor
 from napari_unet_seg.core.scale import UNASKED
-from napari_unet_seg.io.block_job import MAPS, NUCLEI, ROWS, STEPS, WRITTEN, Job
+from napari_unet_seg.io.block_job import MAPS, NUCLEI, ROWS, STEPS, WRITTEN, Bench, Job
 from napari_unet_seg.io.block_run import STAGE, TASKS, PlaneRun
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.workers import Here
@@ -213,3 +213,27 @@ class TestSmallNuclei:
         assert plane.notices == [UNASKED]
         again, worked = plane.run()
         assert (worked, again.diameter) == ([], 0)
+
+
+def test_tiles_are_those_that_the_job_says_also_here(plane: Plane):
+    run = PlaneRun(plane.job, Predictor(tiny_model(), "cpu"), Counting())
+    assert run.predictor.tile == SETTINGS.tile
+
+
+def test_memory_of_the_network_and_of_the_first_look_is_given_back(large: Plane, monkeypatch: pytest.MonkeyPatch):
+    given: list[str] = []
+    monkeypatch.setattr("napari_unet_seg.core.processor.release_memory", lambda: given.append("network"))
+    rested: list[tuple[int, int]] = []
+    real = Bench.rest
+
+    def rest(self: Bench) -> None:
+        before = self._maps.cache_info().currsize
+        real(self)
+        rested.append((before, self._maps.cache_info().currsize))
+
+    monkeypatch.setattr(Bench, "rest", rest)
+    done, _ = large.run()
+    assert done.diameter > 0  # it was looked at twice
+    assert len(given) == len(rested) >= 3  # after the network of each look, and before the second
+    assert any(before for before, _ in rested)
+    assert {after for _, after in rested} == {0}

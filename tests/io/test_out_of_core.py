@@ -20,8 +20,7 @@ import zarr
 import napari_unet_seg as nus
 from napari_unet_seg.core.measure import add_physical
 from napari_unet_seg.core.predict import Predictor
-from napari_unet_seg.core.unet import UNet
-from napari_unet_seg.errors import InputError, ModelError, OutOfMemoryError, SettingsError, WriteError
+from napari_unet_seg.errors import InputError, OutOfMemoryError, SettingsError, WriteError
 from napari_unet_seg.io import block_image
 from napari_unet_seg.io.image import open_image
 from napari_unet_seg.io.labels_info import LabelsInfo
@@ -389,14 +388,23 @@ def test_a_run_that_was_killed_while_it_began_begins_anew(tmp_path: Path, uninte
     assert files_in(tmp_path) == uninterrupted
 
 
-def test_a_model_of_classes_is_refused(tmp_path: Path):
-    network = UNet(nus.NetworkSettings(width=4, depth=1, distance=False))
-    with pytest.raises(ModelError, match="without a distance map"):
-        nus.segment_to(IMAGE, tmp_path / "x.zarr", nus.Model(network, {}, nus.SegmentSettings(), "classes"), "cpu")
-
-
 def test_the_plan_is_readable(tmp_path: Path):
     interrupted(tmp_path / "x.zarr", 2)
     plan = json.loads((tmp_path / ".x.zarr.unfinished" / "plan.json").read_text())
     assert plan["model"] == tiny_model().sha256
     assert plan["settings"]["tile"] == 96
+
+
+def test_what_another_version_began_is_not_gone_on_with_and_what_it_finished_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "x.labels.zarr"
+    steps = nus.iter_segment_to(IMAGE, target, tiny_model(), "cpu", SETTINGS)
+    next(steps)
+    steps.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(block_image, "__version__", "99")
+        with pytest.raises(SettingsError, match="version"):
+            store(target, resume=True)
+    store(target, resume=True)
+    monkeypatch.setattr("napari_unet_seg.io.kept.__version__", "99")
+    again = nus.iter_segment_to(IMAGE, target, tiny_model(), "cpu", SETTINGS, nus.OutOfCore(resume=True))
+    assert ["It is kept as version" in progress.notice for progress in again] == [True]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg.errors import WriteError
+from napari_unet_seg.io import overlay
 from napari_unet_seg.io.image import ImageFile
 from napari_unet_seg.io.overlay import ON_BRIGHT, ON_DARK, draw_overlay, write_png
 
@@ -117,3 +118,12 @@ def test_a_picture_is_written_as_png(tmp_path: Path):
 def test_a_picture_that_cannot_be_written_says_why(tmp_path: Path):
     with pytest.raises(WriteError, match="folder does not exist"):
         write_png(tmp_path / "none" / "x.png", np.zeros((2, 2, 3), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("shape", [(1, 2), (7, 9), (64, 50)])
+@pytest.mark.parametrize("most", [1, 2, 200])
+def test_counted_values_are_drawn_as_sorted_ones(dtype: str, shape: tuple[int, int], most: int):
+    pixels = np.random.default_rng(most).integers(0, most, shape).astype(dtype) * (1 if dtype == "uint8" else 300)
+    expected = overlay._to_screen(overlay._shrink(pixels, 1))
+    np.testing.assert_array_equal(overlay._gray_to_screen(pixels), expected)

@@ -28,8 +28,6 @@ from napari_unet_seg.progress import Command, Progress, Steps
 Result = TypeVar("Result")
 
 NOTICE = "PyTorch does not start within napari on this computer, so it runs in a process of its own; the first time, this takes longer."
-LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"
-"""Torch's own switch for large pages."""
 _LENGTH = 8
 _START = "from napari_unet_seg.core.apart import serve; serve()"
 _ENDED = "The process that runs the network ended (code {}); memory may have run out: close other programs, or choose a smaller tile."
@@ -44,9 +42,6 @@ def torch_trouble() -> str:
     str
         The first line of the error; empty when torch starts.
     """
-    # Linux then gives torch's tensors large pages: a twentieth of the page faults, and a run on the CPU is a fifth shorter. Torch looks at
-    # it when it makes its first tensor; what somebody else has set stays.
-    os.environ.setdefault(LARGE_PAGES, "1")
     try:
         import torch  # noqa: F401
     except (ImportError, OSError) as error:

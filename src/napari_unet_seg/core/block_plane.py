@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
 from napari_unet_seg.core.device import compute_errors
+from napari_unet_seg.core.flight import in_turn
 from napari_unet_seg.core.lattice import Lattice, extent
 from napari_unet_seg.core.predict import SMALLEST_TILE, Predictor
 from napari_unet_seg.core.scaled_plane import Part, ScaledPlane
@@ -45,18 +47,21 @@ class Look:
         Of the nuclei, in pixels, when the plane is rescaled for it; 0 takes that of the settings.
     block : int
         Edge of a block in pixels; 0 is automatic.
+    every : bool
+        Whether all maps are kept, for a class map, and not background and distance alone.
     """
 
     limits: Limits
     diameter: float = 0.0
     block: int = 0
+    every: bool = False
 
 
 class BlockPlane:
     """A plane that is segmented in blocks.
 
-    Tiles and windows are those of the whole plane in memory, so that the maps are the same to the last bit. A block is a part of the
-    labels, and need not fit the tiles.
+    A pixel of the maps is the same in a tile of any size, so that they are those of the whole plane in memory to the last bit, where it is
+    not rescaled. A block is a part of the labels, and need not fit the tiles.
 
     Parameters
     ----------
@@ -77,6 +82,7 @@ class BlockPlane:
         self._scaled = ScaledPlane(plane, seen.limits, factor)
         if self._scaled.ratio > MOST_ENLARGED:
             raise SettingsError(f"With this diameter the plane would be enlarged {float(self._scaled.ratio):.0f} times; give a larger one.")
+        self.kept: tuple[int, ...] = tuple(range(len(predictor.model.settings.maps))) if seen.every else (0, -1)
         self._multiple = int(2**predictor.model.settings.depth)
         self._padded = padded_shape(self._scaled.shape, self._multiple)
         tile = predictor.tile
@@ -101,8 +107,8 @@ class BlockPlane:
 
         Returns
         -------
-        ndarray of float16, shape (2, Y, X)
-            Background and distance of its core.
+        ndarray of float16, shape (C, Y, X)
+            What is kept of its core: background and distance, or every map.
 
         Raises
         ------
@@ -114,8 +120,8 @@ class BlockPlane:
         return self._run(self._tiles[number])
 
     def empty(self, number: int, background: float) -> Maps:
-        """Return the maps of a tile that the network did not see: float16, shape (2, Y, X)."""
-        maps = np.zeros((2, *extent(self._tiles[number].core)), np.float16)
+        """Return the maps of a tile that the network did not see: float16, shape (C, Y, X)."""
+        maps = np.zeros((len(self.kept), *extent(self._tiles[number].core)), np.float16)
         maps[0] = background
         return maps
 
@@ -131,7 +137,7 @@ class BlockPlane:
 
         Returns
         -------
-        ndarray of float16, shape (2, *box)
+        ndarray of float16, shape (C, *box)
         """
         part = Part(box)
         needed = self._scaled.needed(part)
@@ -143,13 +149,13 @@ class BlockPlane:
         try:
             with compute_errors("Reading the image"):
                 window = read_window(self._scaled.read, tile.window, self._scaled.shape)
-            maps: Maps = self.predictor.run_safely(window)[[0, -1]][:, *tile.inner]
+            maps: Maps = in_turn(partial(self.predictor.run_safely, window))[list(self.kept)][:, *tile.inner]
         except OutOfMemoryError:
             smaller = max(extent(tile.core)) // 2
             if smaller < SMALLEST_TILE:
                 raise
             steps = plan_tiles(self._padded, smaller, self.predictor.halo, self._multiple, tile.core)
-            maps = np.empty((2, *extent(tile.core)), np.float16)
+            maps = np.empty((len(self.kept), *extent(tile.core)), np.float16)
             for step in steps:
                 maps[:, *step.inside(tile.core)] = self._run(step)
         return maps

@@ -16,7 +16,10 @@ from napari_unet_seg.core.numbering import compact
 
 _DIAGONAL = 2**0.5
 _STEP_CODES = ((1.0, (5, 7, 15, 17, 25, 27)), (_DIAGONAL, (21, 33)), ((1 + _DIAGONAL) / 2, (13, 23)))
+STEP_LENGTHS = np.zeros(50)
 """Length of the border at a border pixel, by 1 + 2 x its border neighbours at the sides + 10 x those at the corners (Benkrid 2000)."""
+for _step, _codes in _STEP_CODES:
+    STEP_LENGTHS[list(_codes)] = _step
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -104,7 +107,22 @@ def axes(regions: Regions) -> dict[str, Floats]:
     """
     y = regions.rows - regions.mean(regions.rows)[regions.places]
     x = regions.columns - regions.mean(regions.columns)[regions.places]
-    yy, xx, xy = regions.mean(y * y), regions.mean(x * x), regions.mean(x * y)
+    return ellipses(regions.mean(y * y), regions.mean(x * x), regions.mean(x * y))
+
+
+def ellipses(yy: Floats, xx: Floats, xy: Floats) -> dict[str, Floats]:
+    """Return the axes and the eccentricity of ellipses by their second moments.
+
+    Parameters
+    ----------
+    yy, xx, xy : ndarray of float64, shape (nuclei,)
+        Mean squares and product of the distances from the centre, in pixels.
+
+    Returns
+    -------
+    dict of ndarray of float64, shape (nuclei,)
+        As of `axes`.
+    """
     middle, half = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
     major, minor = middle + half, np.maximum(middle - half, 0)
     flat = np.divide(minor, major, out=np.ones_like(major), where=major > 0)
@@ -138,10 +156,7 @@ def perimeters(regions: Regions) -> Floats:
     places[pixels[inner]] = -1  # only border pixels are left
     pixels, owner = pixels[~inner], regions.places[~inner]
     beside, across = (sum((places[pixels + step] == owner).astype(np.int64) for step in steps) for steps in (sides, corners))
-    length = np.zeros(50)
-    for step, codes in _STEP_CODES:
-        length[list(codes)] = step
-    return np.bincount(owner, length[1 + 2 * beside + 10 * across], minlength=regions.numbers.size).astype(np.float64)
+    return np.bincount(owner, STEP_LENGTHS[1 + 2 * beside + 10 * across], minlength=regions.numbers.size).astype(np.float64)
 
 
 def convex_areas(regions: Regions) -> Floats:

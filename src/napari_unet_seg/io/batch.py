@@ -1,37 +1,29 @@
-"""One run over images: open, segment, measure, write, one after the other; an image that fails is named, and the rest goes on."""
+"""One run over images: open, segment, measure, write, told of in their order; an image that fails is named, and the rest goes on."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_unet_seg.atomic import make_folder
-from napari_unet_seg.errors import InputError, WriteError
-from napari_unet_seg.io.ahead import Ahead
-from napari_unet_seg.io.batch_outputs import write_outputs
+from napari_unet_seg.core.bands import cores
+from napari_unet_seg.errors import InputError
+from napari_unet_seg.io.abreast import Abreast
+from napari_unet_seg.io.batch_image import BatchImage
 from napari_unet_seg.io.behind import Behind
-from napari_unet_seg.io.class_formats import class_formats, with_intensities
-from napari_unet_seg.io.failures import FAILURES, explain, noted
-from napari_unet_seg.io.kept import measured_as
-from napari_unet_seg.io.quantities import Quantity, Wishes, ring_in_pixels
-from napari_unet_seg.io.remarks import describe
+from napari_unet_seg.io.class_formats import class_formats
+from napari_unet_seg.io.quantities import Quantity, Wishes
+from napari_unet_seg.io.room import Room
 from napari_unet_seg.io.summary import Outcome, Summary, old_tables, refuse_old
 from napari_unet_seg.progress import Progress, Steps, relay
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from napari_unet_seg.core.checkpoint import Model
     from napari_unet_seg.core.predict import Predictor
-    from napari_unet_seg.core.segment import Segmentation
-    from napari_unet_seg.io.image import ImageFile
     from napari_unet_seg.io.inputs import Source
 
 FORMATS = {
@@ -45,8 +37,9 @@ FORMATS = {
     "trackmate": ".tracks.xml",
 }
 """What can be written beside each other, and how the files end."""
-_HELD = 2**24
-"""Pixels of labels up to which a result may wait to be written while the next image is segmented; of larger ones there is one at a time."""
+_ROOM = 2**23
+"""Pixels that are worked on at a time, in one image or several: some sixty bytes each."""
+_MOST_ABREAST = 8
 STAGE = "Segmenting"
 
 
@@ -152,19 +145,20 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
 def _each(plan: Plan, predictor: Predictor, summary: Summary) -> Steps[tuple[Outcome, ...]]:
     """Go through the images, and write the tables over them."""
     outcomes: list[Outcome] = []
-    ahead, behind = Ahead([source.path for source in plan.sources]), Behind[Outcome]()
-    images = len(plan.sources)
+    images = [BatchImage(plan, source, summary) for source in plan.sources]
+    # One is read and one is written beside each that is decoded; a single core, too, has something to do while it waits for the disk.
+    team = Abreast((partial(image.work, predictor) for image in images), min(cores() + 2, _MOST_ABREAST), Room(_ROOM))
+    behind = Behind[Outcome]()
     try:
-        for number, source in enumerate(plan.sources):
-            image = _Image(plan, source, summary, ahead)
-            stage = f"{STAGE} {source.relative.name}"
-            # Not by a name here, which would hold the result until the next image is segmented.
-            behind.add((yield from relay(image.run(predictor), partial(_counted, stage=stage, number=number, images=images))))
-            for outcome in behind.finished(leaving=0 if image.is_large or number + 1 == images else 1):
+        for number, image in enumerate(images):
+            stage = f"{STAGE} {image.source.relative.name}"
+            behind.add((yield from relay(team.follow(), partial(_counted, stage=stage, number=number, images=len(images)))))
+            for outcome in behind.finished(leaving=0 if image.is_large or number + 1 == len(images) else 1):
                 outcomes.append(outcome)
-                yield Progress(STAGE, number + 1, images, preview=outcome)
+                yield Progress(STAGE, number + 1, len(images), preview=outcome)
     finally:  # also when the run is cancelled: what is finished is in the tables
-        ahead.close()
+        for add in team.stop():
+            behind.add(add)
         behind.close()
         if summary.started:
             summary.write()
@@ -189,108 +183,3 @@ def _counted(inner: Progress, stage: str, number: int, images: int) -> Progress:
     """Turn a step of one image into a share of all."""
     part = inner.done / inner.total if inner.total else 0.0
     return Progress(stage, number, images, {"part": part}, notice=inner.notice)
-
-
-class _Image:
-    """The way of one image through a run."""
-
-    def __init__(self, plan: Plan, source: Source, summary: Summary, ahead: Ahead) -> None:
-        """Begin at the image."""
-        self.plan, self.ahead = plan, ahead
-        self.source = source
-        self.summary = summary
-        self.warnings: list[str] = []
-        self.written: tuple[str, ...] = ()
-        self.is_large = False
-
-    def run(self, predictor: Predictor) -> Steps[Callable[[], Outcome]]:
-        """Segment the image, and return what writes its files, in any thread; whatever goes wrong becomes the outcome's error."""
-        started = time.monotonic()
-        try:
-            image, result = yield from self._segment(predictor)
-        except FAILURES as error:
-            return partial(self._finish, started, Outcome(self.source, error=explain(error)))
-        self.is_large = result.labels.size > _HELD
-        return partial(self._finish, started, None, (image, result))
-
-    def _finish(self, started: float, outcome: Outcome | None, found: tuple[ImageFile, Segmentation] | None = None) -> Outcome:
-        """Write and describe what was found; what goes wrong once the files are written is a warning."""
-        table, thumbnail = None, None
-        try:
-            if found is not None:
-                outcome = describe(self.source, *found)
-                outcome = dataclasses.replace(outcome, outputs=write_outputs(self.plan.outputs(self.source), *found, self.written))
-                table = found[1].features
-        except FAILURES as error:
-            outcome = Outcome(self.source, error=explain(error))
-        assert outcome is not None  # either it failed, or something was found
-        if self.plan.summary and found is not None and not outcome.error:
-            with noted("The contact sheet lacks its picture", self.warnings):
-                thumbnail = self._thumbnail(*found)
-        warnings = (*self.warnings, *outcome.warnings)
-        outcome = dataclasses.replace(outcome, seconds=time.monotonic() - started, warnings=warnings)
-        return self.summary.add(outcome, table, thumbnail) if self.plan.summary else outcome
-
-    def _segment(self, predictor: Predictor) -> Steps[tuple[ImageFile, Segmentation]]:
-        from napari_unet_seg.core.segment import iter_segment
-        from napari_unet_seg.io.batch_large import Found, iter_ready
-        from napari_unet_seg.io.channels import choice_notice, measured_channels, nuclear_channel
-        from napari_unet_seg.io.projection import maximum_projection
-
-        self._refuse_existing()
-        image = self.ahead.open(self.source.path)
-        if image.is_labels:
-            raise InputError(f"{self.source.path.name} holds labels, not intensities; give the image they were made from.")
-        if image.notice:
-            self.warnings.append(image.notice)
-        settings = self.plan.wishes.settings(predictor.model.defaults, image.scale)
-        channel = nuclear_channel(image, self.plan.channel)
-        if notice := choice_notice(image, self.plan.channel, channel):
-            self.warnings.append(notice)
-        flat = maximum_projection(image) if settings.stack == "maximum" else image
-        measured = measured_channels(flat, self.plan.measure, self.warnings)  # a wrong name is told before the network runs
-        ring_in_pixels(self.plan.ring, image.scale)
-        found = Found(image, channel, settings, measured)
-        ready = yield from relay(iter_ready(self.plan, self.source, found, predictor), self._noted)
-        if ready is not None:
-            self.written = ready.formats
-            return flat, ready.result
-        steps = iter_segment(image.data, predictor, axes=image.axes, channel=channel, settings=settings)
-        result = yield from relay(steps, self._noted)
-        full = result.full(flat.levels[0].shape[flat.axes.index("Y") :][:2])
-        return flat, self._completed(flat, full, measured)
-
-    def _noted(self, progress: Progress) -> Progress:
-        """Keep the notices of the engine for the table of images."""
-        if progress.notice and progress.notice not in self.warnings:
-            self.warnings.append(progress.notice)
-        return progress
-
-    def _refuse_existing(self) -> None:
-        existing = [path for path in self.plan.outputs(self.source).values() if path.exists()]
-        if existing and not (self.plan.overwrite or self.plan.resume):
-            raise WriteError(f"{existing[0]} exists already; choose another folder, or allow overwriting (--overwrite).")
-
-    def _completed(self, image: ImageFile, result: Segmentation, measured: Mapping[str, Any]) -> Segmentation:
-        """Add intensities and micrometres to the table, and the name of the input to the provenance."""
-        from napari_unet_seg.core.measure import measure_intensities
-        from napari_unet_seg.core.volumes import add_micrometres, is_in_3d, measure_intensities_in_3d
-        from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
-
-        features, ring = result.features, ring_in_pixels(self.plan.ring, image.scale)
-        if measured and is_in_3d(features):
-            self.warnings += [NO_RINGS_IN_3D] if ring else []
-            features = features.merge(measure_intensities_in_3d(result.labels, measured), on="label", validate="1:1")
-        elif measured:
-            features = with_intensities(features, measure_intensities(result.labels, measured, ring))
-        features = add_micrometres(features, image.scale)
-        provenance = {**result.provenance, **measured_as(measured, ring), "input": PurePosixPath(self.source.shown).name}
-        if image.channel_axis is not None:
-            provenance["channel_name"] = image.channel_names[provenance["channel"]]
-        return dataclasses.replace(result, features=features, provenance=provenance)
-
-    def _thumbnail(self, image: ImageFile, result: Segmentation) -> npt.NDArray[np.uint8]:
-        from napari_unet_seg.io.contact_sheet import THUMBNAIL
-        from napari_unet_seg.io.overlay import draw_overlay
-
-        return draw_overlay(image, result.labels, result.provenance["channel"], THUMBNAIL)

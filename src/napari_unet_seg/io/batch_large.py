@@ -20,7 +20,7 @@ from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.block_image import is_unfinished
 from napari_unet_seg.io.block_options import NO_RINGS_IN_3D
 from napari_unet_seg.io.block_run import STAGE
-from napari_unet_seg.io.kept import changed, is_newer, is_same, is_whole, measured_as, read_labels
+from napari_unet_seg.io.kept import changed, is_newer, is_same, is_whole, measured_as, read_labels, version_notice
 from napari_unet_seg.io.quantities import ring_in_pixels
 from napari_unet_seg.io.workers import LOCAL
 from napari_unet_seg.progress import Progress, Steps
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 LARGE_PLANE, LARGE_STACK = 2**26, 2**28
 """Pixels of a plane, and of all planes, from which on an image is segmented in blocks: in memory, a plane takes some sixty bytes a pixel
 while it is segmented, and a stack five for each pixel of its labels and classes."""
-IN_MEMORY = "Class maps are made in this computer's memory, some 60 bytes a pixel; leave them out, or name a region, for larger images."
-_STORES = ("zarr", "tiff")
-_COUNTED = ("label", "touches_border", "volume", "track")
+_STORES, _STORES_OF_CLASSES = ("zarr", "tiff"), ("zarr", "classes")
+"""Formats of which a file is the main result, the first that is asked for."""
+_COUNTED = ("label", "touches_border", "volume", "track", "class", "area")
 """Columns from which counts are told, as far as they are there."""
 
 
@@ -120,12 +120,11 @@ def iter_ready(plan: Plan, source: Source, found: Found, predictor: Predictor) -
     """
     ready = _finished_before(plan, source, found, predictor.model) if plan.resume else None
     if ready is None and _is_large(plan, found):
-        if "classes" not in plan.formats and predictor.model.settings.distance:
-            return (yield from _iter_in_blocks(plan, source, found, predictor))
-        yield Progress(STAGE, 0, 0, notice=IN_MEMORY)
+        return (yield from _iter_in_blocks(plan, source, found, predictor))
     if ready is not None:
-        yield from check_stack(found.axes, found.settings)
-        for notice in _notices(ready.result):
+        if predictor.model.settings.distance:
+            yield from check_stack(found.axes, found.settings)
+        for notice in _notices(ready.result, predictor.known_sizes):
             yield Progress(STAGE, 0, 0, notice=notice)
     return ready
 
@@ -139,12 +138,11 @@ def _is_large(plan: Plan, found: Found) -> bool:
 
 
 def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predictor) -> Steps[Ready]:
-    from napari_unet_seg.core.segmentation import Segmentation
     from napari_unet_seg.io.out_of_core import OutOfCore, iter_segment_to
 
     image, channel = found.image, found.channel
     outputs = plan.outputs(source)
-    main = next((name for name in _STORES if name in outputs), "")
+    main = _main(outputs, predictor.model)
     hidden = plan.output / source.stem.with_name(f".{source.stem.name}.labels.zarr")
     target, table = outputs[main] if main else hidden, outputs.get("csv", hidden.with_suffix(".csv"))
     make_folder(target.parent)
@@ -159,6 +157,7 @@ def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predict
         overwrite=plan.overwrite or not main,  # what is hidden is nobody's
         about=_about(source, image, channel),
         table=table,
+        classes=outputs.get("classes") if predictor.model.settings.distance else None,
         source=source.path,
     )
     stored = yield from iter_segment_to(image.data, target, predictor.model, predictor.asked, found.settings, options)
@@ -168,17 +167,30 @@ def _iter_in_blocks(plan: Plan, source: Source, found: Found, predictor: Predict
         table.unlink()
     if not main:  # made only for others to be made of it
         weakref.finalize(labels, shutil.rmtree, hidden, ignore_errors=True)
-    written = tuple(name for name in (main, "csv") if name in outputs)
-    return Ready(Segmentation(labels, features, stored.provenance, np.zeros((1,) * labels.ndim, np.uint8)), written)
+    beside = "classes" if options.classes else ""
+    written = tuple(name for name in (main, "csv", beside) if name in outputs)
+    return Ready(_result(labels, features, stored.provenance), written)
+
+
+def _main(outputs: Mapping[str, Path], model: Model) -> str:
+    """Return the format of the main result; nothing if none that is asked for can be it."""
+    return next((name for name in (_STORES if model.settings.distance else _STORES_OF_CLASSES) if name in outputs), "")
+
+
+def _result(labels: Any, features: pd.DataFrame, provenance: Mapping[str, Any]) -> Segmentation:
+    """Return a result that is read from its files; of a class map of nuclei nothing is left to be written."""
+    from napari_unet_seg.core.segmentation import CLASSES_KEY, Segmentation
+
+    class_map = labels if CLASSES_KEY in provenance else np.zeros((1,) * labels.ndim, np.uint8)
+    return Segmentation(labels, features, provenance, class_map)
 
 
 def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> Ready | None:
     """Return what an earlier run wrote for an image, when it wrote all of it, and so much that its counts and table are known."""
-    from napari_unet_seg.core.segmentation import Segmentation
     from napari_unet_seg.io.image import open_image
 
     outputs = plan.outputs(source)
-    main = next((name for name in _STORES if name in outputs), "")
+    main = _main(outputs, model)
     whole = main and "csv" in outputs and all(path.exists() for path in outputs.values())
     if not whole or is_unfinished(outputs[main]) or not is_whole(outputs[main], found.axes):
         return None
@@ -192,8 +204,7 @@ def _finished_before(plan: Plan, source: Source, found: Found, model: Model) -> 
         way = "of an earlier state of the image" if same else "with other settings, channels or another model"
         raise WriteError(f"{outputs[main]} was made {way}; choose another folder, or allow overwriting (--overwrite).")
     labels = read_labels(outputs[main], found.axes)
-    result = Segmentation(labels, _read_table(outputs["csv"]), made, np.zeros((1,) * labels.ndim, np.uint8))
-    return Ready(result, plan.formats)
+    return Ready(_result(labels, _read_table(outputs["csv"]), made), plan.formats)
 
 
 def _ring(plan: Plan, found: Found) -> float:
@@ -213,14 +224,29 @@ def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFr
     return table
 
 
-def _notices(result: Segmentation) -> tuple[str, ...]:
-    """Return what had been told of an image, as far as the provenance knows it."""
+def _notices(result: Segmentation, known: tuple[float, float]) -> tuple[str, ...]:
+    """Return what had been told of an image, as far as the provenance knows it, and by which version it was made if not by this one."""
     from napari_unet_seg.core.normalize import Limits
-    from napari_unet_seg.core.scale import size_notice
+    from napari_unet_seg.core.scale import UNASKED, size_notice
     from napari_unet_seg.core.segment import blank_notice
 
     made = result.provenance
     rescaled = next((diameter for diameter in made["diameters"] if diameter), 0.0) if not made["settings"]["diameter"] else 0.0
     notices = (size_notice(rescaled) if rescaled else "", blank_notice([Limits(**limits) for limits in made["limits"]]))
     rings = NO_RINGS_IN_3D if made.get("ring") and is_in_3d(result.features) else ""
-    return tuple(filter(None, (*notices, rings)))
+    left = UNASKED if _is_left(result, known) else ""
+    return tuple(filter(None, (*notices, left, rings, version_notice(made))))
+
+
+def _is_left(result: Segmentation, known: tuple[float, float]) -> bool:
+    """Say whether some plane was too large to be enlarged unasked for its small nuclei; not known of nuclei that are linked."""
+    from napari_unet_seg.core.scale import is_too_much, is_unfamiliar, typical_diameter
+
+    made, table = result.provenance, result.features
+    if made["settings"]["diameter"] or made["settings"]["region"] or result.class_names or "area" not in table or is_in_3d(table):
+        return False
+    places = [name for name in table if str(name).startswith("plane_")]
+    planes = [rows for _, rows in table.groupby(places)] if places else [table]
+    sizes = [typical_diameter(rows["area"]) for rows in planes]
+    pixels = math.prod(result.labels.shape[-2:])
+    return any(is_unfamiliar(size, *known) and is_too_much(size, known[0], pixels) for size in sizes)

@@ -72,6 +72,10 @@ class Job:
         Those whose intensities are measured; of the labels' shape.
     ring : float
         Width of rings in pixels; 0 for none.
+    class_map : Path, optional
+        The zarr array of the class map, if there is one beside the labels.
+    finds_nuclei : bool
+        Whether the labels are those of nuclei, and not the numbers of classes.
     """
 
     levels: tuple[Any, ...]
@@ -86,6 +90,8 @@ class Job:
     place: tuple[int, ...] = ()
     channels: Mapping[str, Any] = field(default_factory=dict)
     ring: float = 0.0
+    class_map: Path | None = None
+    finds_nuclei: bool = True
 
 
 class Bench:
@@ -111,8 +117,10 @@ class Bench:
         self.predictor = predictor or Predictor(load_model(job.model), job.device, job.settings)
         self.plane = BlockPlane(self.predictor, take_plane(job.levels, job.layout, job.index), job.seen)
         self.cells = Lattice.regular(self.plane.shape, _CELL)
-        largest = max(np.diff(self.plane.tiles.rows)) * max(np.diff(self.plane.tiles.columns)) * 4
+        bytes_each = 2 * len(self.plane.kept)
+        largest = max(np.diff(self.plane.tiles.rows)) * max(np.diff(self.plane.tiles.columns)) * bytes_each
         self._maps = lru_cache(max(4, _CACHE_BYTES // int(largest)))(self._load_maps)
+        self._is_warm = False
         self._steps: dict[str, Callable[[int], None]] = {
             MAPS: self._run_network,
             HILLS: self._find_hills,
@@ -135,7 +143,18 @@ class Bench:
         number : int
             Below `count`.
         """
+        if step != MAPS and self._is_warm:
+            self.rest()
+        self._is_warm = step == MAPS
         self._steps[step](number)
+
+    def rest(self) -> None:
+        """Give back the memory that the network computed in, and maps that were kept to be read again."""
+        from napari_unet_seg.core.processor import release_memory
+
+        self._is_warm = False
+        self._maps.cache_clear()
+        release_memory()
 
     def is_done(self, step: str, number: int) -> bool:
         """Say whether that is done, and its result still whole."""
@@ -143,7 +162,7 @@ class Bench:
         if step == NUCLEI:
             return self.store.check(name) and self.store.check(f"{REPORTS}/{number}")
         if step == WRITTEN and self.store.check(name):
-            return bytes(self.store.get(name)["digest"]) == self._digest_of(number)
+            return all(bytes(digest) == self._digest_of(number, key) for key, digest in self.store.get(name).items())
         return self.store.check(name)
 
     def _run_network(self, number: int) -> None:
@@ -156,6 +175,11 @@ class Bench:
         return found["maps"] if "maps" in found else self.plane.empty(number, float(found["background"]))
 
     def _read(self, box: Box) -> Array:
+        """Return background and distance of a box."""
+        maps = self._read_all(box)
+        return maps if len(maps) == 2 else maps[[0, -1]]
+
+    def _read_all(self, box: Box) -> Array:
         return self.plane.read(box, self._maps)
 
     def _find_hills(self, number: int) -> None:
@@ -178,25 +202,41 @@ class Bench:
     def _write(self, number: int) -> None:
         cell = self.cells.cell(number)
         labels = self.plane.blocks.read(cell, self._numbered)
-        with writing(self.job.labels):
-            self._target()[(*self.job.place, *cell)] = labels
-        self.store.put(f"{WRITTEN}/{number}", {"digest": np.frombuffer(_digest(labels), np.uint8)})
+        written = {"labels": labels}
+        if self.job.class_map is not None:
+            written["class_map"] = self._classes(cell)
+        self._put(number, written)
+
+    def _classes(self, box: Box) -> Array:
+        """Return the most likely class of each pixel of a box."""
+        from napari_unet_seg.core.instances import classes
+
+        return classes(self._read_all(box), len(self.predictor.model.settings.classes))
+
+    def _put(self, number: int, written: Mapping[str, Array]) -> None:
+        """Write a cell to where it goes, and note what it is."""
+        cell = self.cells.cell(number)
+        for key, pixels in written.items():
+            with writing(getattr(self.job, key)):
+                self._target(key)[(*self.job.place, *cell)] = pixels
+        digests = {key: np.frombuffer(_digest(pixels), np.uint8) for key, pixels in written.items()}
+        self.store.put(f"{WRITTEN}/{number}", digests)
 
     def _numbered(self, number: int) -> Array:
         numbers = np.concatenate([np.zeros(1, np.uint32), self.store.get(f"{NUMBERS}/{number}")["numbers"]])
         labels: Array = numbers[self.store.get(f"{NUCLEI}/{number}")["labels"]]
         return labels
 
-    def _digest_of(self, number: int) -> bytes:
+    def _digest_of(self, number: int, key: str) -> bytes:
         try:
-            return _digest(self._target()[(*self.job.place, *self.cells.cell(number))])
+            return _digest(self._target(key)[(*self.job.place, *self.cells.cell(number))])
         except (OSError, ValueError, RuntimeError):  # what a damaged chunk makes of its codec
             return b""
 
-    def _target(self) -> Any:
+    def _target(self, key: str = "labels") -> Any:
         import zarr
 
-        return zarr.open_array(self.job.labels, mode="r+")
+        return zarr.open_array(getattr(self.job, key), mode="r+")
 
     def _measure(self, number: int) -> None:
         from napari_unet_seg.core.block_measure import Sight, measure_block, reach_of

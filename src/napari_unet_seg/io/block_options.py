@@ -41,6 +41,9 @@ class OutOfCore:
         More to say in the provenance, as JSON can hold it.
     table : path-like, optional
         Where the measurements go, CSV; beside the labels if not given.
+    classes : path-like, optional
+        Where the most likely class of each pixel goes besides, ``.tif``: for the bundled model 0 background, 1 foreground, 2 outline. Of a
+        model that tells classes apart and no nuclei, the labels are that already.
     source : path-like, optional
         The file of an array that was read from one; of a path as the image it is known. What is there is kept only while it is the same.
     """
@@ -56,6 +59,7 @@ class OutOfCore:
     overwrite: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     table: str | os.PathLike[str] | None = None
+    classes: str | os.PathLike[str] | None = None
     source: str | os.PathLike[str] | None = None
 
 
@@ -70,7 +74,7 @@ class Stored:
     table : Path
         The measurements, CSV.
     count : int
-        Number of nuclei (outlines, in a stack).
+        Number of nuclei (outlines, in a stack); of a class map, of the classes that there are, plane by plane.
     touching_border : int
         How many of them touch the border of their plane.
     shape : tuple of int

@@ -59,10 +59,13 @@ class PlaneRun:
         Who does the steps.
     """
 
+    bench_class = Bench
+    steps: tuple[str, ...] = STEPS
+
     def __init__(self, job: Job, predictor: Predictor, workers: Workers) -> None:
         """Note what is to be done."""
         self.job = job
-        self.predictor = predictor
+        self.predictor = predictor.with_settings(job.settings)  # of which the tile is no more automatic
         self.workers = workers
 
     def iter_plane(self, before: int, told: bool) -> Steps[PlaneDone]:
@@ -96,7 +99,7 @@ class PlaneRun:
 
     def _bench(self, name: str, diameter: float = 0.0) -> Bench:
         seen = replace(self.job.seen, diameter=diameter)
-        return Bench(replace(self.job, folder=self.job.folder / name, seen=seen), self.predictor)
+        return self.bench_class(replace(self.job, folder=self.job.folder / name, seen=seen), self.predictor)
 
     def _finished(self, before: int) -> PlaneDone | None:
         """Return the plane if an earlier run had finished it, and it is still whole."""
@@ -129,6 +132,7 @@ class PlaneRun:
             if not told:
                 yield Progress(STAGE, 0, 0, notice=UNASKED)
             return bench, diameter
+        bench.rest()
         rescaled = self._bench(_RESCALED, estimate)
         again = yield from self._iter_look(rescaled)
         if not agrees(again.sum(), areas.sum(), estimate < smallest):
@@ -153,8 +157,8 @@ class PlaneRun:
     def _iter_step(self, bench: Bench, step: str) -> Steps[None]:
         count = bench.count(step)
         pending = [number for number in range(count) if not bench.is_done(step, number)]
-        done = sum(bench.count(earlier) for earlier in STEPS[: STEPS.index(step)]) + count - len(pending)
-        total = sum(bench.count(each) for each in STEPS)
+        done = sum(bench.count(earlier) for earlier in self.steps[: self.steps.index(step)]) + count - len(pending)
+        total = sum(bench.count(each) for each in self.steps)
         for _ in self.workers.each(bench, step, pending):
             done += 1
             yield Progress(TASKS[step], done, total)

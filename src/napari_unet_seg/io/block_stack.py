@@ -63,6 +63,12 @@ class Pile:
         array = da.from_zarr(stored, chunks=chunks)  # type: ignore[no-untyped-call]
         return array.transpose(np.argsort(stored_order(self.info)).tolist()).astype(np.int32)
 
+    def write_tiff(self, path: Path, *, is_classes: bool) -> None:
+        """Write all of it, as labels or as a class map of 8 bits; errors as of `napari_unet_seg.io.tiff_writer`."""
+        from napari_unet_seg.io.tiff_writer import write_classes, write_tiff
+
+        (write_classes if is_classes else write_tiff)(path, self.labels, self.info)
+
 
 @dataclass(frozen=True)
 class Linked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from napari_unet_seg.errors import WriteError
 from napari_unet_seg.io.overlay import write_png
 
 if TYPE_CHECKING:
+    from PIL import ImageFont
+
     Picture = npt.NDArray[np.uint8]
 
 THUMBNAIL = 256
@@ -111,9 +114,9 @@ def _cell(thumbnail: Picture | None, name: str, remark: str) -> Picture:
 
 def _caption(name: str, remark: str) -> npt.NDArray[np.uint8]:
     """Draw two lines of text: (Y, X), grey."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(_TEXT)
+    font = _font()
     picture = Image.new("L", (THUMBNAIL, _CAPTION), _GROUND)
     draw = ImageDraw.Draw(picture)
     for line, text in enumerate((name, remark)):
@@ -122,6 +125,14 @@ def _caption(name: str, remark: str) -> npt.NDArray[np.uint8]:
             text = f"...{text.removeprefix('...')[1:]}" if line == 0 else f"{text.removesuffix('...')[:-1]}..."  # noqa: PLW2901
         draw.text((0, 2 + line * (_CAPTION // 2 - 1)), text, _INK, font)
     return np.asarray(picture)
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the letters, which take as long to load as ten captions to draw."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(_TEXT)
 
 
 def _arrange(cells: list[Picture]) -> Picture:

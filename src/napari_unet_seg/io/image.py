@@ -59,7 +59,7 @@ class ImageFile:
     notice : str
         A sentence that the user should read, such as on what of the file is not opened; else empty.
     stored : tuple of zarr.Array
-        The levels of large labels as they lie in their chunks, for somebody who looks at a few of them at a time; else empty.
+        The levels of large labels as they lie in their chunks or tiles, for somebody who looks at a few of them at a time; else empty.
     """
 
     path: Path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg import __version__
 from napari_unet_seg.io.labels_info import LabelsInfo, iter_bands, iter_planes
 from napari_unet_seg.io.zarr_writer import stored_order
 
@@ -108,6 +109,24 @@ def is_same(provenance: Mapping[str, Any], settings: SegmentSettings, model: Mod
     wanted = {"settings": settings.to_dict(), "model_sha256": model.sha256, **asked}
     told = ("settings", "model_sha256", "channel", "measured", "ring")
     return {name: provenance[name] for name in told if name in provenance} == dict(json.loads(json.dumps(wanted)))
+
+
+def version_notice(provenance: Mapping[str, Any]) -> str:
+    """Say that labels which are kept were made by another version of the program; nothing if they were not.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Of the labels.
+
+    Returns
+    -------
+    str
+    """
+    made = provenance.get("version", __version__)
+    return (
+        "" if made == __version__ else f"It is kept as version {made} of this program made it; --overwrite without --resume makes it anew."
+    )
 
 
 def is_newer(source: Path, result: Path) -> bool:

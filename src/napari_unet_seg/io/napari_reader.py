@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet_seg.core.axes import as_array
 from napari_unet_seg.errors import ReadError
 from napari_unet_seg.io.folder_layers import iter_folder
 from napari_unet_seg.io.folders import is_annotated
@@ -184,7 +185,7 @@ def _transposed(stacks: list[list[LayerTuple]]) -> list[list[LayerTuple]]:
 
 
 def _stack(layers: list[LayerTuple]) -> LayerTuple:
-    arrays = [data[0] if isinstance(data, list) else data for data, _, _ in layers]
+    arrays = [as_array(data) for data, _, _ in layers]  # of zarr's, NumPy's functions would read all
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         listed = ", ".join(map(str, sorted(shapes)))

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet_seg.errors import InputError, ModelError, SettingsError, WriteError
+from napari_unet_seg.errors import InputError, SettingsError, WriteError
+from napari_unet_seg.io.block_classes import check_classes
 from napari_unet_seg.io.block_image import ImageRun, is_unfinished
 from napari_unet_seg.io.block_options import OutOfCore, Stored
-from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as
+from napari_unet_seg.io.block_run import STAGE
+from napari_unet_seg.io.kept import is_newer, is_same, is_whole, measured_as, version_notice
 from napari_unet_seg.io.quantities import spaced
 from napari_unet_seg.io.workers import open_workers
 from napari_unet_seg.io.zarr_writer import refuse_other_folder
-from napari_unet_seg.progress import Steps, drain
+from napari_unet_seg.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.checkpoint import Model
@@ -43,7 +45,7 @@ def segment_to(
     settings: SegmentSettings | None = None,
     options: OutOfCore | None = None,
 ) -> Stored:
-    """Find the nuclei of an image of any size, and write them to a file.
+    """Find the nuclei of an image of any size, and write them to a file; or the classes of its pixels, by a model of classes.
 
     The labels are those that `segment` gives for the whole image, number by number, whatever the size of the blocks; the table is the
     same, too, but for the rounding of scores where a diameter rescales the image. Memory stays below 1.5 GB besides the image's own.
@@ -111,9 +113,11 @@ def iter_segment_to(
     target, options = Path(path), options or OutOfCore()
     _check_target(target, options)
     loaded = load_model(model)
-    if not loaded.settings.distance:
-        raise ModelError(f"The model {loaded.name!r} predicts classes without a distance map; use `segment` with it.")
     levels, options = _opened(image, options, settings or loaded.defaults)
+    if not loaded.settings.distance:
+        if isinstance(options.measure, Mapping):
+            check_classes(options.measure, options.ring)
+        options = dataclasses.replace(options, classes=None)  # it is what the labels are
     settings = spaced(settings or loaded.defaults, options.scale)
     if isinstance(options.channel, str):
         raise InputError(f"The channel is {options.channel!r}, and an array has no names for its channels; give the number, from 0 on.")
@@ -121,6 +125,8 @@ def iter_segment_to(
     work = prepare(levels, loaded, device, options.axes, channel, settings)
     _check_options(options, work.layout.labels_shape)
     if (kept := _kept(target, work, options)) is not None:
+        if notice := version_notice(kept.provenance):
+            yield Progress(STAGE, 0, 0, notice=notice)
         return kept
     with open_workers(options.scheduler) as workers:
         return (yield from ImageRun(work, target, options, workers).iter())
@@ -133,6 +139,8 @@ def _check_target(target: Path, options: OutOfCore) -> None:
         raise WriteError(f"{target} exists already; choose another name, or allow overwriting.")
     if target.suffix.lower() == ".zarr":
         refuse_other_folder(target)
+    if options.classes and Path(options.classes).suffix.lower() not in ENDINGS[1:]:
+        raise WriteError(f"{options.classes} was not written, because class maps beside labels are TIFF; use .tif.")
     table = Path(options.table or target)
     if options.table and table == target:
         raise WriteError(f"The table and the labels would both be {target}; give the table another name, such as {target.stem}.csv.")

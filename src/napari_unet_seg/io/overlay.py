@@ -20,8 +20,12 @@ ON_DARK, ON_BRIGHT = (255, 214, 0), (0, 230, 60)
 """Colours of the outlines: yellow over fluorescence, green over stained sections, whose own colours are blue and pink."""
 LARGEST_EDGE = 2048
 """Pixels of the longer edge of an overlay; what is larger is shrunk."""
-_DARKEST, _BRIGHTEST = 1.0, 99.8
+_ENDS, _HALF = (1.0, 99.8), 0.5
 """Percentiles of the intensities that are drawn black and white."""
+_MIDDLE = 128
+"""More pixels below than above: a dark picture."""
+_UNFILTERED = 8
+"""Of PNG: rows as they are, not as differences."""
 _SHARE, _ROOM, _THICKEST = 512, 5, 4
 """Outlines are this share of a picture wide, at most this share of a nucleus, and at most so many pixels."""
 
@@ -48,10 +52,10 @@ def draw_overlay(image: ImageFile, labels: Any, channel: int | None = None, edge
     """
     plane, height = _middle_plane(image, channel, edge)
     step = max(1, -(-max(plane.shape[:2]) // edge))
-    picture = _to_screen(_shrink(plane, step))
+    picture = _gray_to_screen(plane) if step == 1 and _is_counted(plane) else _to_screen(_shrink(plane, step))
     flat = labels[tuple(size // 2 for size in labels.shape[:-2])]
     small = _sample(flat, picture.shape[:2], step * height)
-    picture[_outlines(small, _width(small))] = ON_DARK if np.median(picture) < 128 else ON_BRIGHT
+    picture[_outlines(small, _width(small))] = ON_DARK if 2 * np.count_nonzero(picture < _MIDDLE) > picture.size else ON_BRIGHT
     return picture
 
 
@@ -71,7 +75,7 @@ def write_png(path: str | os.PathLike[str], picture: Picture) -> None:
     """
     import imagecodecs
 
-    content = imagecodecs.png_encode(picture, level=3)  # a third of the time of the usual 6, for three hundredths more bytes
+    content = imagecodecs.png_encode(picture, level=1, filter=_UNFILTERED)  # an eighth of the time of the usual ways, for as many bytes
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -103,10 +107,36 @@ def _shrink(plane: npt.NDArray[Any], step: int) -> npt.NDArray[np.float32]:
 def _to_screen(pixels: npt.NDArray[np.float32]) -> Picture:
     """Stretch intensities to 0 to 255: (Y, X, 1 or 3) becomes (Y, X, 3)."""
     finite = pixels[np.isfinite(pixels)]
-    low, high = np.percentile(finite, (_DARKEST, _BRIGHTEST)) if finite.size else (0.0, 1.0)
+    low, high = np.percentile(finite, _ENDS) if finite.size else (0.0, 1.0)
+    return np.array(np.broadcast_to(_stretched(pixels, low, high), (*pixels.shape[:2], 3)))  # a copy, to draw on
+
+
+def _stretched(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.uint8]:
     span = high - low if high > low else 1.0
-    screen = np.nan_to_num((pixels - np.float32(low)) / np.float32(span), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
-    return np.array(np.broadcast_to((255 * screen).round().astype(np.uint8), (*pixels.shape[:2], 3)))  # a copy, to draw on
+    screen = np.nan_to_num((values - np.float32(low)) / np.float32(span), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    drawn: npt.NDArray[np.uint8] = (255 * screen).round().astype(np.uint8)
+    return drawn
+
+
+def _is_counted(plane: npt.NDArray[Any]) -> bool:
+    """Say whether the values of a plane are so few that counting them is quicker than sorting the pixels."""
+    return plane.ndim == 2 and plane.dtype.kind == "u" and plane.dtype.itemsize <= 2 and plane.size > 1
+
+
+def _gray_to_screen(plane: npt.NDArray[Any]) -> Picture:
+    """Do as `_to_screen`, value by value instead of pixel by pixel: (Y, X) of unsigned integers becomes (Y, X, 3)."""
+    counts = np.bincount(plane.ravel())
+    reached = np.cumsum(counts)
+    # As of `numpy.percentile`: between the two values that stand before and after the place.
+    places = np.array(_ENDS) / 100 * (plane.size - 1)
+    ranks = np.floor(places).astype(int)
+    before, after = (
+        np.searchsorted(reached, rank, side="right").astype(np.float32) for rank in (ranks, np.minimum(ranks + 1, plane.size - 1))
+    )
+    share = places - ranks
+    low, high = np.where(share < _HALF, before + (after - before) * share, after - (after - before) * (1 - share))
+    drawn = _stretched(np.arange(counts.size, dtype=np.float32), low, high)[plane]
+    return np.repeat(drawn[..., None], 3, axis=2)
 
 
 def _sample(labels: Any, shape: tuple[int, ...], step: float) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_unet_seg.atomic import atomic_path
 from napari_unet_seg.core.counting import counted_words
 from napari_unet_seg.errors import WriteError
+from napari_unet_seg.io.cells import cells_of, write_rows
 from napari_unet_seg.io.contact_sheet import ContactSheet, pages_in
 from napari_unet_seg.io.failures import noted
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from napari_unet_seg.io.cells import Cells
     from napari_unet_seg.io.inputs import Source
 
 NUCLEI, CLASSES, IMAGES, SHEET = "nuclei.csv", "classes.csv", "images.csv", "contact_sheet.png"
@@ -193,13 +195,17 @@ class Summary:
         """
         problems: list[str] = []
         steps = {IMAGES: self._write_images, self.name: self._write_nuclei, SHEET: self.sheet.finish}
-        steps["Old pages stay"] = self.sheet.remove_old
+        steps |= {"Old pages stay": self.sheet.remove_old, "An old table stays": self._remove_other}
         for name, step in steps.items():
             with noted(name, problems):
                 step()
         if problems:
             raise WriteError(" ".join(problems))
         return (self.folder / self.name, self.folder / IMAGES, *self.sheet.pages)
+
+    def _remove_other(self) -> None:
+        """Delete the table of nuclei when this one is of classes, and the other way round: its images were replaced."""
+        (self.folder / ({NUCLEI, CLASSES} - {self.name}).pop()).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the room on the disk back."""
@@ -214,15 +220,14 @@ class Summary:
     def _write_nuclei(self) -> None:
         with atomic_path(self.folder / self.name) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow(self._columns)
-            for table in self._tables():
-                table.reindex(columns=list(self._columns)).to_csv(file, index=False, header=False, lineterminator="\n")
+            for cells in self._tables():
+                write_rows(file, cells, self._columns, header=False)
 
     def _spool_table(self, table: pd.DataFrame, name: str) -> None:
         """Keep a table on the disk; whole, or not at all."""
-        named = table.drop(columns="index", errors="ignore")
-        named.insert(0, "file", name)
+        cells: Cells = {"file": [name] * len(table), **cells_of(table)}
         start = self._spool.tell()
-        rest = memoryview(pickle.dumps(named))
+        rest = memoryview(pickle.dumps(cells))
         try:
             while rest:
                 rest = rest[self._spool.write(rest) :]
@@ -231,9 +236,9 @@ class Summary:
             self._spool.truncate()
             raise
         self._spooled += 1
-        self._columns |= dict.fromkeys(named.columns)
+        self._columns |= dict.fromkeys(cells)
 
-    def _tables(self) -> Iterator[pd.DataFrame]:
+    def _tables(self) -> Iterator[Cells]:
         self._spool.seek(0)
         reader = io.BufferedReader(self._spool)
         for _ in range(self._spooled):

@@ -11,6 +11,7 @@ from napari_unet_seg.core.intensities import follows_pixels
 from napari_unet_seg.core.measure import add_physical, measure_plane
 from napari_unet_seg.core.numbering import compact
 from napari_unet_seg.core.volumes import add_micrometres, volume_table
+from napari_unet_seg.io.cells import cells_of, write_rows
 from napari_unet_seg.io.labels_info import iter_bands, iter_planes, open_labels
 
 if TYPE_CHECKING:
@@ -50,6 +51,25 @@ def write_csv(path: str | os.PathLike[str], labels: Any, info: LabelsInfo) -> No
     # Opened here: given a path, pandas raises an error of its own for a folder that is not there, without the reason in it.
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table.to_csv(file, index=False, lineterminator="\n")
+
+
+def write_table(path: str | os.PathLike[str], features: pd.DataFrame) -> None:
+    """Write the features that came with the labels from a segmentation; as `write_csv`, which would find that they are true of the pixels.
+
+    Parameters
+    ----------
+    path : path-like
+        As of `write_csv`.
+    features : pandas.DataFrame
+        One row a nucleus.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses to write.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        write_rows(file, cells_of(features))
 
 
 def labels_table(array: Any, info: LabelsInfo) -> pd.DataFrame:

@@ -61,6 +61,7 @@ def read_tiff(path: Path) -> ImageFile:
             levels, color, letters = [look_up(level, table) for level in levels], True, letters + "S"
             found = dataclasses.replace(found, colors=(), contrast_limits=())  # they were those of the numbers
         axes, order = arrange(letters, levels[0].shape, color=color)
+        as_stored = found.is_labels and order == tuple(range(len(order)))
         if order != tuple(range(len(order))):
             levels = [level.transpose(order) for level in levels]
         return ImageFile(
@@ -74,6 +75,7 @@ def read_tiff(path: Path) -> ImageFile:
             is_labels=found.is_labels,
             provenance=found.provenance,
             notice=_notice(path, tif, series),
+            stored=_stored(path, index, series, levels) if as_stored else (),
         )
 
 
@@ -88,6 +90,15 @@ def _levels(path: Path, index: int, series: tifffile.TiffPageSeries) -> list[Any
     if series.nbytes > image_module.LAZY_BYTES:
         return lazy_levels(path, index, series.axes, len(levels))
     return [level.asarray() for level in levels]
+
+
+def _stored(path: Path, index: int, series: tifffile.TiffPageSeries, levels: list[Any]) -> tuple[Any, ...]:
+    """Return the levels in their tiles, of an image that is read lazily and has such."""
+    if not hasattr(levels[0], "dask") or not all(level.keyframe.is_tiled for level in series.levels[: len(levels)]):
+        return ()
+    from napari_unet_seg.io.tiff_store import stored_levels
+
+    return stored_levels(path, index, len(levels))
 
 
 def _notice(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> str:

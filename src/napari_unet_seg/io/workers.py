@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_unet_seg.errors import ComputeError, SettingsError
-from napari_unet_seg.io.block_job import Bench, Job
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from napari_unet_seg.io.block_job import Bench, Job
 
 LOCAL = "local"
 """Stands for this process."""
@@ -171,5 +172,7 @@ def _device_of(bench: Bench) -> tuple[str, str]:
 def _bench(path: str, written: int) -> Bench:
     """Return the bench of a job in this process; `written` tells a later job in the same place from an earlier one."""
     del written
+    from napari_unet_seg.io.block_classes import open_bench
+
     job: Job = pickle.loads(Path(path).read_bytes())
-    return Bench(job)
+    return open_bench(job)
