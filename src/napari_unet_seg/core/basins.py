@@ -19,17 +19,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_unet_seg.core.bands import bands, each, looked_up
+from napari_unet_seg.core.blur import blurred, reach
 
 FloatMap = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 LOW = 0.5
 """Hills lower than this need the rise of one as high: the network is not sure of them, and their bumps may be noise."""
-_TRUNCATE = 4.0
-"""Standard deviations that the blur looks, SciPy's own default."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ class Relief:
 
     def _look(self, heights: npt.NDArray[Any], blur: float, rows: slice) -> None:
         """Fill in the rows of a band."""
-        margin = int(_TRUNCATE * blur + 0.5) + 1
+        margin = reach(blur) + 1
         low, high = max(rows.start - margin, 0), min(rows.stop + margin, len(heights))
         smooth = heights[low:high].astype(np.float32)
         if blur:
-            smooth = ndimage.gaussian_filter(smooth, blur, truncate=_TRUNCATE)
+            smooth = blurred(smooth, blur)
         framed = np.full((high - low + 2, heights.shape[1] + 2), -np.inf, np.float32)
         framed[1:-1, 1:-1] = smooth
         framed = framed[rows.start - low : framed.shape[0] - (high - rows.stop)]  # one row more on each side

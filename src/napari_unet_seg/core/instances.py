@@ -89,13 +89,13 @@ class Decoding:
         -------
         ndarray of int32, shape (Y, X)
         """
-        labels = self._filled(settings) if settings.fill_holes else self._split(settings)
-        key = (settings.fill_holes, settings.probability, settings.splitting, settings.min_area)
-        return select(labels, settings, self._once("counted", key, lambda: tally(labels)))
+        labels, found = self._filled(settings) if settings.fill_holes else self._counted(settings)
+        return select(labels, settings, found)
 
     def _basins(self, settings: SegmentSettings) -> Basins:
         def _find() -> Basins:
-            return find_basins(self._background <= np.float16(1 - settings.probability), self._relief)
+            most = np.float16(1 - settings.probability).view(np.int16)
+            return find_basins(self._background.view(np.int16) <= most, self._relief)  # bits are in the order of what is not negative
 
         return self._once("basins", (settings.probability,), _find)
 
@@ -103,15 +103,20 @@ class Decoding:
         key = (settings.probability, settings.splitting)
         return self._once("split", key, lambda: _nuclei(self._basins(settings), settings.splitting))
 
-    def _filled(self, settings: SegmentSettings) -> Labels:
+    def _counted(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
+        key = (settings.probability, settings.splitting)
+        return self._once("counted", key, lambda: _with_tally(self._split(settings)))
+
+    def _filled(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
         """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
         key = (settings.probability, settings.splitting)
-        filled, found = self._once("filled", key, lambda: self._fill(settings))
-        return self._once("cleared", (*key, settings.min_area), lambda: fill_beyond_specks(filled, settings.min_area, found))
+        filled, found = self._once("filled", key, lambda: _with_tally(fill_holes(self._split(settings))))
 
-    def _fill(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
-        filled = fill_holes(self._split(settings))
-        return filled, tally(filled)
+        def _clear() -> tuple[Labels, Tally]:
+            cleared = fill_beyond_specks(filled, settings.min_area, found)
+            return (filled, found) if cleared is filled else _with_tally(cleared)
+
+        return self._once("cleared", (*key, settings.min_area), _clear)
 
     def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
         """Return what a stage gave for this key the last time, else make it."""
@@ -165,6 +170,10 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, lea
         A number for each nucleus, not consecutive.
     """
     return _nuclei(find_basins(mask, Relief.of(distance, SMOOTHING)), splitting, least)
+
+
+def _with_tally(labels: Labels) -> tuple[Labels, Tally]:
+    return labels, tally(labels)
 
 
 def _nuclei(basins: Basins, splitting: float, least: float = LEAST_PEAK) -> Labels:
