@@ -7,10 +7,11 @@ same bits whatever their height and however many cores there are.
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -71,14 +72,45 @@ def each(function: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
         What it returned, in the order of the items. No thread outlives the call; of several errors, that of the first item is raised.
     """
     items = list(items)
-    threads = min(cores(), len(items)) if len(items) > 1 else 1
-    if threads == 1:
+    others = min(cores(), len(items)) - 1 if len(items) > 1 else 0
+    if not others:
         return [function(item) for item in items]
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="napari-unet-seg-band")
-    try:
-        return list(executor.map(function, items))
-    finally:
-        executor.shutdown(cancel_futures=True)
+    shared = _Shared(function, items)
+    threads = [threading.Thread(target=shared.work, name="napari-unet-seg-band") for _ in range(others)]
+    for thread in threads:
+        thread.start()
+    shared.work()  # the calling thread need not wait
+    for thread in threads:
+        thread.join()
+    return shared.answers()
+
+
+class _Shared(Generic[Item, Made]):
+    """Things to do, of which each thread takes the next."""
+
+    def __init__(self, function: Callable[[Item], Made], items: list[Item]) -> None:
+        self._function = function
+        self._left = deque(enumerate(items))
+        self._made: list[Made | None] = [None] * len(items)
+        self._errors: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        """Do what is left, until there is none or an error."""
+        while not self._errors:
+            try:
+                number, item = self._left.popleft()
+            except IndexError:
+                return
+            try:
+                self._made[number] = self._function(item)
+            except BaseException as error:  # noqa: BLE001  # an interrupt too ends the other threads, and is raised again
+                self._errors[number] = error
+
+    def answers(self) -> list[Made]:
+        """Return what was made; raises the first error."""
+        if self._errors:
+            raise self._errors[min(self._errors)]
+        return cast("list[Made]", self._made)
 
 
 def filled(shape: tuple[int, int], dtype: npt.DTypeLike, make: Callable[[slice], npt.NDArray[Any]]) -> npt.NDArray[Any]:
