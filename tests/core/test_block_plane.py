@@ -46,12 +46,14 @@ def test_a_box_of_maps_is_that_of_the_whole_to_the_last_bit(box):
     np.testing.assert_array_equal(made.read(box_of(box), load(made)), expected[:, *box_of(box)])
 
 
-def test_a_box_of_a_reduced_plane():
-    made = plane(diameter=40.0)
-    expected = nus.drain(made.predictor.iter_maps(IMAGE, LIMITS, 40.0))[[0, -1]]
-    assert len(made.tiles) < len(plane().tiles)
-    box = box_of((30, 50, 99, 160))
-    np.testing.assert_allclose(made.read(box, load(made)).astype(float), expected[:, *box].astype(float), atol=2e-3)
+@pytest.mark.parametrize("diameter", [13.0, 31.0, 40.0])
+def test_a_box_of_a_rescaled_plane_is_that_of_the_whole_to_the_last_bit(diameter):
+    made = plane(diameter=diameter)
+    expected = nus.drain(made.predictor.iter_maps(IMAGE, LIMITS, diameter))[[0, -1]]
+    read = load(made)
+    assert (len(made.tiles) < len(plane().tiles)) == (diameter > 17)
+    for box in map(box_of, ((0, 0, 170, 230), (30, 50, 99, 160), (117, 0, 170, 61), (63, 64, 65, 67))):
+        np.testing.assert_array_equal(made.read(box, read), expected[:, *box])
 
 
 def test_blocks_need_not_fit_the_tiles():
@@ -89,9 +91,13 @@ def test_memory_that_never_suffices_is_told(monkeypatch):
     def never(self, window):
         raise OutOfMemoryError("none")
 
+    given = []
     monkeypatch.setattr(Predictor, "run", never)
+    monkeypatch.setattr("napari_unet_seg.core.block_plane.release_memory", lambda: given.append("back"))
+    monkeypatch.setattr("napari_unet_seg.core.block_plane.SMALLEST_TILE", 8)
     with pytest.raises(OutOfMemoryError):
         plane().run(0)
+    assert given
 
 
 def test_a_slip_of_the_diameter_is_told():

@@ -6,6 +6,7 @@ import gc
 import platform
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -232,3 +233,17 @@ def test_memory_that_another_run_computes_in_is_left_to_it(monkeypatch):
     made = network()
     monkeypatch.setitem(module._COMPILED, made, {(torch.float32, 1): Busy()})
     release_memory()
+
+
+def test_threads_that_ask_at_once_share_one_compiled_network(monkeypatch):
+    made, together, count = network(), threading.Barrier(4), []
+    compiled = module._compiled
+    monkeypatch.setattr(module, "_compiled", lambda *given: (count.append(1), compiled(*given))[1])
+
+    def _ask(_: int) -> object:
+        together.wait(timeout=60)
+        return on_processor(made, torch.float32, {})
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(_ask, range(4)))
+    assert len(count) == 1

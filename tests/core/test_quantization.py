@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import platform
 
@@ -12,6 +13,7 @@ import torch
 import napari_unet_seg as nus
 from napari_unet_seg.core import processor as module
 from napari_unet_seg.core import quantization
+from napari_unet_seg.core.checkpoint import load_model
 from napari_unet_seg.core.predict import Predictor
 from napari_unet_seg.core.processor import on_processor
 from napari_unet_seg.core.quantization import measure_ranges, parts, ranges_of, with_ranges
@@ -140,3 +142,25 @@ def test_ranges_of_another_network_are_not_used():
 
 def test_the_bundled_model_can_be_run_in_8_bits():
     assert Predictor(nus.load_model("nuclei"), "cpu").dtype == torch.int8
+
+
+def test_small_numbers_of_a_layer_keep_their_range(tmp_path):
+    model = tiny_model()
+    model = dataclasses.replace(model, network=copy.deepcopy(model.network))
+    norm = model.network.encoder[0][0].norm
+    with torch.no_grad():
+        norm.weight.mul_(1e-6), norm.bias.mul_(1e-6)
+    ranged = with_ranges(model, [image((64, 64))])
+    low, high = ranges_of(ranged.card)["encoder.0.0"]
+    assert low == 0 < high < 1e-4
+    ranged.save(tmp_path / "small.safetensors")
+    assert ranges_of(load_model(tmp_path / "small.safetensors").card) == ranges_of(ranged.card)
+
+
+def test_other_ranges_of_the_same_network_are_used():
+    made, window = network(), image((64, 64))
+    wide = measure_ranges(made, [window])
+    assert on_processor(made, torch.int8, {"of another network": (0.0, 1.0)}) is None
+    first = on_processor(made, torch.int8, wide)(window)
+    other = on_processor(made, torch.int8, {name: (low * 2, high * 2) for name, (low, high) in wide.items()})(window)
+    assert (first != other).any()

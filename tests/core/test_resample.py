@@ -24,12 +24,34 @@ def whole(ratio):
     return resample(read, SHAPE, ratio, (slice(0, height), slice(0, width)))
 
 
-@pytest.mark.parametrize("ratio", [Fraction(1, 3), Fraction(7, 16), Fraction(23, 24), Fraction(1), Fraction(9, 4), Fraction(4)])
-@pytest.mark.parametrize("where", [(0.0, 0.2), (0.3, 0.7), (0.9, 1.0)])
-def test_a_part_is_that_of_the_whole(ratio, where):
+RATIOS = [Fraction(*each) for each in ((1, 3), (5, 12), (7, 16), (23, 24), (1, 1), (24, 23), (9, 5), (9, 4), (4, 1), (91, 24))]
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_part_is_that_of_the_whole_to_the_last_bit(ratio):
+    """Places computed from the edge of the part are others in single precision, and then nuclei at a seam are."""
     expected = whole(ratio)
-    box = tuple(slice(int(where[0] * size), int(where[1] * size)) for size in expected.shape[1:])
-    np.testing.assert_allclose(resample(read, SHAPE, ratio, box), expected[:, *box], atol=1e-4)
+    for low, high in ((0.0, 0.2), (0.1, 0.13), (0.31, 0.77), (0.9, 1.0)):
+        box = tuple(slice(int(low * size), int(high * size)) for size in expected.shape[1:])
+        np.testing.assert_array_equal(resample(read, SHAPE, ratio, box), expected[:, *box])
+
+
+@pytest.mark.parametrize("ratio", [Fraction(7, 16), Fraction(9, 5)])
+def test_parts_at_odd_places_make_the_whole(ratio):
+    expected = whole(ratio)
+    found = np.zeros_like(expected)
+    for y in range(0, expected.shape[1], 37):
+        for x in range(0, expected.shape[2], 53):
+            box = slice(y, min(y + 37, expected.shape[1])), slice(x, min(x + 53, expected.shape[2]))
+            found[:, *box] = resample(read, SHAPE, ratio, box)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("ratio", [Fraction(7, 16), Fraction(9, 5)])
+def test_bands_leave_no_trace(ratio, monkeypatch):
+    expected = whole(ratio)
+    monkeypatch.setattr("napari_unet_seg.core.bands.PIXELS", 1000)
+    np.testing.assert_array_equal(whole(ratio), expected)
 
 
 @pytest.mark.parametrize("ratio", [Fraction(1, 3), Fraction(7, 16), Fraction(9, 4)])
@@ -40,11 +62,23 @@ def test_only_what_is_needed_is_read(ratio):
     assert max(side.stop - side.start for side in asked[0]) < 90
 
 
-def test_sizes_that_fit_give_what_torch_gives():
+@pytest.mark.parametrize("ratio", [Fraction(1, 3), Fraction(7, 16), Fraction(23, 24), Fraction(9, 4)])
+def test_away_from_the_edges_it_is_what_torch_gives(ratio):
     part = PIXELS[:, :144, :192]
-    expected = F.interpolate(torch.from_numpy(part)[None], size=(48, 64), mode="bilinear", antialias=True)[0].numpy()
-    found = resample(lambda box: part[:, *box], (144, 192), Fraction(1, 3), (slice(0, 48), slice(0, 64)))
-    np.testing.assert_array_equal(found, expected)
+    height, width = resampled_shape((144, 192), ratio)
+    expected = F.interpolate(torch.from_numpy(part)[None], size=(height, width), mode="bilinear", antialias=True)[0].numpy()
+    found = resample(lambda box: part[:, *box], (144, 192), ratio, (slice(0, height), slice(0, width)))
+    inner = (slice(None), slice(3, -3), slice(3, -3))
+    np.testing.assert_allclose(found[inner], expected[inner], atol=2e-5)
+
+
+@pytest.mark.parametrize("ratio", [Fraction(1, 3), Fraction(7, 16), Fraction(1), Fraction(9, 4)])
+def test_what_is_even_stays_so_up_to_the_edges_and_beyond(ratio):
+    height, width = resampled_shape((29, 31), ratio)
+    even, box = np.full((1, 29, 31), 0.3, np.float32), (slice(0, height + 9), slice(width, width + 5))
+    found = resample(lambda old: even[:, *old], (29, 31), ratio, box)
+    assert found.shape == (1, height + 9, 5)
+    np.testing.assert_allclose(found, 0.3, atol=1e-6)
 
 
 def test_the_same_size_is_the_same_pixels():

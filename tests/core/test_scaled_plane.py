@@ -67,7 +67,17 @@ def test_a_part_needs_a_part(factor):
     again = plane.bring_back(plane.read(origin)[None].astype(np.float16), origin, part)[0]
     all_of_it = plane.needed(Part(whole((240, 300))))
     expected = plane.bring_back(plane.read(all_of_it)[None].astype(np.float16), all_of_it, Part(whole((240, 300))))[0]
-    np.testing.assert_allclose(again.astype(np.float32), expected[part.box].astype(np.float32), atol=2e-3)
+    np.testing.assert_array_equal(again, expected[part.box])
+
+
+@pytest.mark.parametrize("factor", [0.24, 0.37, 0.6, 0.94, 1.7, 3.1])
+@pytest.mark.parametrize("levels", [(), (Level(REDUCED, 4),)])
+def test_a_window_is_that_of_the_whole_to_the_last_bit(factor, levels):
+    plane = scaled(factor, *levels)
+    expected = plane.read(whole(plane.shape))
+    for low, high in ((0.0, 0.3), (0.17, 0.19), (0.41, 1.0)):
+        box = tuple(slice(int(low * size), int(high * size)) for size in plane.shape)
+        np.testing.assert_array_equal(plane.read(box), expected[box])
 
 
 def test_the_pixels_of_the_plane_below_a_box():

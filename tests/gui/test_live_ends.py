@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet_seg.gui.measure_widget import MeasureWidget
 from tests.gui.conftest import WAIT_MS
 from tests.gui.test_live import assert_holds, found, held
 from tests.gui.test_region_picker import choose
@@ -137,3 +138,25 @@ def test_nothing_is_said_of_another_image_than_the_chosen_one(tiny, viewer, plan
     settled(tiny)
     assert told
     assert all("Found in other" in words for words in told)
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_measuring_meanwhile_is_no_edit(tiny, viewer, plane, half_way, settled, qtbot, settles):
+    dock = MeasureWidget(viewer)
+    viewer.window.add_dock_widget(dock)
+    labels, before = half_way()
+    tiny.live.lives[0]._rest.setInterval(WAIT_MS)
+    tiny.live.lives[0]._rest.start()
+    with qtbot.waitSignal(dock.job.finished, timeout=WAIT_MS):
+        dock.measure()
+    assert tiny.live.busy
+    assert "mean_discs" in labels.features
+    assert_belong_together(labels)
+    if settles:
+        tiny.live.lives[0]._rest.start(0)
+        settled(tiny)
+        assert_belong_together(labels)
+    else:
+        tiny.live.stop()
+        assert_holds(labels, before)
+    assert not tiny.results.of(plane).edited

@@ -195,3 +195,52 @@ def test_a_table_of_the_users_own_stays(tiny, viewer, plane, half_way, settled):
     stroke(viewer, labels, "paint")
     settled(tiny)
     assert labels.features.equals(own)
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_what_is_painted_never_gets_the_number_of_a_nucleus_that_a_slider_brought(
+    tiny, viewer, plane, segmented, settled, correct, qtbot, rests
+):
+    dock = correct()
+    tiny.form.rows["min_area"].set(250)
+    labels = segmented(tiny)
+    dock.picker.box.setCurrentText(labels.name)
+    ready(dock, qtbot)
+    dock.tools.choose("paint")
+    free = labels.selected_label
+    with qtbot.waitSignal(tiny.live.shown, timeout=WAIT_MS):
+        tiny.form.rows["min_area"].set(0)
+    if rests:
+        settled(tiny)
+    before = labels.data.copy()
+    highest = int(before.max())
+    assert highest >= free  # a nucleus has it now
+    drag(viewer, labels, [(3, 3), (3, 12)])
+    assert np.unique(labels.data[labels.data != before]).tolist() == [highest + 1]
+    qtbot.waitUntil(lambda: not dock.history.untouched, timeout=WAIT_MS)
+    drag(viewer, labels, [(3, 30), (3, 33)])
+    assert labels.data[3, 33] == highest + 1  # the same nucleus until the next one is asked for
+    qtbot.waitUntil(lambda: dock.history.next_number() == highest + 2, timeout=WAIT_MS)
+
+
+def test_a_nucleus_that_was_chosen_for_the_brush_is_painted_on(tiny, viewer, plane, segmented, correct, qtbot):
+    dock, labels = correct(), segmented(tiny)
+    dock.picker.box.setCurrentText(labels.name)
+    ready(dock, qtbot)
+    dock.tools.choose("paint")
+    labels.selected_label = 3
+    drag(viewer, labels, [(3, 3), (3, 12)])
+    assert labels.data[3, 3] == 3
+
+
+def test_what_is_split_gets_no_number_of_a_nucleus_that_a_slider_brought(tiny, viewer, plane, segmented, correct, qtbot):
+    dock = correct()
+    tiny.form.rows["min_area"].set(250)
+    labels = segmented(tiny)
+    dock.picker.box.setCurrentText(labels.name)
+    ready(dock, qtbot)
+    assert dock.history.next_number() == labels.data.max() + 1
+    with qtbot.waitSignal(tiny.live.shown, timeout=WAIT_MS):
+        tiny.form.rows["min_area"].set(0)
+    assert tiny.live.busy
+    assert dock.history.next_number() == labels.data.max() + 1

@@ -508,3 +508,27 @@ def test_a_cancelled_run_leaves_no_thread(folder):
     steps.close()
     assert writers() == []
     assert not list(Path("out").glob(".*"))
+
+
+def test_large_files_are_not_read_long_before_there_is_room_for_them(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in "abcde":
+        write(f"data/{name}.tif")
+    log: list[str] = []
+    leave = Place.leave
+
+    def _read(path: Path) -> Any:
+        log.append(f"read {path.stem}")
+        return open_image(path)
+
+    def _leave(place: Place) -> None:
+        log.append(f"left {'abcde'[place._number]}")
+        leave(place)
+
+    monkeypatch.setattr("napari_unet_seg.io.image.open_image", _read)
+    monkeypatch.setattr(Place, "leave", _leave)
+    monkeypatch.setattr(batch, "cores", lambda: 6)
+    monkeypatch.setattr(batch, "_ROOM", 0)
+    monkeypatch.setattr(batch_image, "_READ_ALONE", 0)
+    assert not any(outcome.error for outcome in run())
+    for before, later in zip("abc", "cde", strict=True):  # one alone is read and waits
+        assert log.index(f"left {before}") < log.index(f"read {later}")

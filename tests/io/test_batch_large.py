@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 from pathlib import Path
@@ -149,6 +150,19 @@ def test_classes_by_a_model_of_classes_are_the_same_in_blocks(images: Path, monk
         assert [outcome.classes for outcome in go("blocks", resume=True)] == [outcome.classes for outcome in blocks]
 
 
+def test_names_of_classes_are_words_whatever_they_look_like(images: Path, in_blocks: None):
+    network = copy.deepcopy(class_model().network)
+    network.settings = dataclasses.replace(network.settings, classes=("background", "1", "NA"))
+    named = nus.Model(network, name="types")
+    made = nus.drain(iter_batch(plan("blocks", formats=("classes", "csv")), named, "cpu"))
+    assert not any(outcome.error for outcome in made)
+    assert {name for outcome in made for name in outcome.classes} == {"1", "NA"}
+    table = pd.read_csv("blocks/classes.csv", keep_default_na=False, dtype={"class": str})
+    assert set(table["class"]) == {"1", "NA"}
+    again = nus.drain(iter_batch(plan("blocks", formats=("classes", "csv"), resume=True), named, "cpu"))
+    assert [outcome.classes for outcome in again] == [outcome.classes for outcome in made]
+
+
 @pytest.mark.parametrize("change", [{"track": "overlap"}, {"track": "overlap", "stack": "linked"}])
 def test_what_is_linked_is_the_same_in_blocks(images: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]):
     options = {"formats": ("tiff", "csv", "trackmate"), "wishes": Wishes({"tile": 64} | change)}
@@ -289,4 +303,12 @@ def test_tables_of_nuclei_do_not_outlive_their_images(images: Path):
     assert Path("out/nuclei.csv").exists()
     nus.drain(iter_batch(plan("out", overwrite=True), class_model(), "cpu"))
     assert not Path("out/nuclei.csv").exists()
+    assert Path("out/classes.csv").exists()
+
+
+def test_a_table_of_nuclei_stays_beside_class_maps_that_replace_nothing(images: Path):
+    run("out", formats=("tiff",))
+    before = Path("out/nuclei.csv").read_bytes()
+    nus.drain(iter_batch(plan("out", resume=True, formats=("classes",)), class_model(), "cpu"))
+    assert Path("out/nuclei.csv").read_bytes() == before
     assert Path("out/classes.csv").exists()

@@ -25,6 +25,7 @@ def ours(table: pd.DataFrame) -> str:
         pd.DataFrame({"label": np.arange(10), "mean": ODD, "small": np.array(ODD, np.float32), "edge": np.arange(10) % 2 == 0}),
         pd.DataFrame({"label": [1, 2], "class": ["a, b", 'a "quote"\nand a line'], "large": np.array([2**63, 1], np.uint64)}),
         pd.DataFrame({"label": RANDOM.integers(0, 2**40, 500), "a": RANDOM.normal(size=500) * 10.0 ** RANDOM.integers(-30, 30, 500)}),
+        pd.DataFrame({"label": [1, 2, 3], "class": ["a", np.nan, None]}),
         measure_plane(np.kron(np.arange(12).reshape(3, 4), np.ones((9, 9), np.int64)), RANDOM.random((27, 36))),
         measure_plane(np.zeros((4, 4), np.int32)),
     ],

@@ -28,6 +28,8 @@ from napari_unet_seg.io.writers import write_labels
 from tests.tiny import discs, tiny_model
 
 SETTINGS = nus.SegmentSettings(tile=96)
+LARGE = np.kron(discs((150, 170), 30)[0], np.ones((2, 2), np.uint16))
+"""Nuclei twice as large as the model knows."""
 IMAGE = np.concatenate([discs((200, 230), 60, seed)[0] for seed in (0, 1)], axis=1)
 
 
@@ -60,6 +62,15 @@ def test_labels_and_table_are_those_of_the_whole(tmp_path: Path, block: int):
     table = pd.read_csv(stored.table)
     pd.testing.assert_frame_equal(table, expected.features.drop(columns="index"), check_exact=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.labels.csv", "x.labels.zarr"]
+
+
+@pytest.mark.parametrize("block", [64, 111, 256])
+def test_labels_of_a_rescaled_image_are_those_of_the_whole(tmp_path: Path, block: int):
+    """Maps that were interpolated otherwise in every block would part nuclei elsewhere."""
+    expected, stored = whole(LARGE), store(tmp_path / "x.labels.zarr", LARGE, block=block)
+    assert expected.provenance["diameters"][0] > 25
+    assert stored.provenance == expected.provenance
+    np.testing.assert_array_equal(labels_in(stored.path), expected.labels)
 
 
 def test_files_are_those_of_the_whole(tmp_path: Path):

@@ -1,7 +1,7 @@
 """The classes of a plane that is larger than memory, measured part by part: the same figures as of the whole plane.
 
 What is added up are whole numbers, so that the order of the parts does not matter: counts, sums of coordinates, the border pixels of each
-kind, and of every row the first and the last pixel of a class, which is all that its convex hull depends on.
+kind, and of every row the first and the last pixel of a class, which is all that its convex hull depends on. Probabilities alone are none.
 """
 
 from __future__ import annotations

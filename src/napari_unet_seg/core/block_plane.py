@@ -15,6 +15,7 @@ from napari_unet_seg.core.device import compute_errors
 from napari_unet_seg.core.flight import in_turn
 from napari_unet_seg.core.lattice import Lattice, extent
 from napari_unet_seg.core.predict import SMALLEST_TILE, Predictor
+from napari_unet_seg.core.processor import release_memory
 from napari_unet_seg.core.scaled_plane import Part, ScaledPlane
 from napari_unet_seg.core.tiling import Tile, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.tissue import find_tissue
@@ -154,6 +155,7 @@ class BlockPlane:
             smaller = max(extent(tile.core)) // 2
             if smaller < SMALLEST_TILE:
                 raise
+            release_memory()
             steps = plan_tiles(self._padded, smaller, self.predictor.halo, self._multiple, tile.core)
             maps = np.empty((len(self.kept), *extent(tile.core)), np.float16)
             for step in steps:

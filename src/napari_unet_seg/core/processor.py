@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 Maps = npt.NDArray[np.float16]
 
-_COMPILED: WeakKeyDictionary[UNet, dict[tuple[torch.dtype, int], openvino.CompiledModel | None]] = WeakKeyDictionary()
+_Key = tuple[torch.dtype, int, frozenset[Any]]
+_COMPILED: WeakKeyDictionary[UNet, dict[_Key, openvino.CompiledModel | None]] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+"""Images are worked on in threads: without it each would compile a network of its own."""
 _NEAR = 0.02
 """By how much the maps may differ from torch's in the mean; those of 8 and 16 bits differ by less from 32."""
 
@@ -88,20 +91,24 @@ def on_processor(network: UNet, dtype: torch.dtype, ranges: Ranges) -> Processor
     has = {torch.float32: True, torch.bfloat16: cpu_has_bfloat16(), torch.int8: cpu_has_int8() and bool(ranges)}
     if not has.get(dtype, False):
         return None
-    key, known = (dtype, usual_threads()), _COMPILED.setdefault(network, {})
-    if key not in known:
-        known[key] = _compiled(network, *key, ranges)
-    compiled = known[key]
+    ranges = ranges if dtype == torch.int8 else {}
+    threads = usual_threads()
+    key = (dtype, threads, frozenset(ranges.items()))
+    with _LOCK:
+        known = _COMPILED.setdefault(network, {})
+        if key not in known:
+            known[key] = _compiled(network, dtype, threads, ranges)
+        compiled = known[key]
     return None if compiled is None else Processor(compiled)
 
 
 def release_memory() -> None:
     """Give back what networks computed in: a gigabyte after a window of 2048 x 2048, which the next such window takes again in 0.2 s."""
-    for known in list(_COMPILED.values()):
-        for compiled in known.values():
-            if compiled is not None:
-                with suppress(RuntimeError):  # another run computes, which gives it back at its end
-                    compiled.release_memory()
+    with _LOCK:
+        everything = [compiled for known in _COMPILED.values() for compiled in known.values() if compiled is not None]
+    for compiled in everything:
+        with suppress(RuntimeError):  # another run computes, which gives it back at its end
+            compiled.release_memory()
 
 
 def _compiled(network: UNet, dtype: torch.dtype, threads: int, ranges: Ranges) -> openvino.CompiledModel | None:
@@ -109,7 +116,7 @@ def _compiled(network: UNet, dtype: torch.dtype, threads: int, ranges: Ranges) -
     try:
         from napari_unet_seg.core.graph import compiled
 
-        made = compiled(network, precision, threads, ranges if dtype == torch.int8 else {})
+        made = compiled(network, precision, threads, ranges)
         return made if _agrees(Processor(made), network) else None
     except (ImportError, OSError, RuntimeError, KeyError):  # the last for ranges of another network
         return None

@@ -36,7 +36,8 @@ SAMPLE = 20_000
 """About as many values of each layer in each image are looked at."""
 _SHARES = np.geomspace(0.05, 1, 40)
 """Ranges that are tried, in parts of the widest; their neighbours differ by a twelfth."""
-_DIGITS = 4
+_DIGITS = 5
+"""Of the ends of a range in the card, wherever the point is: a layer may hand on numbers that are small throughout."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """The lowest and the highest value of what a part of the network gives, by the name of the part."""
@@ -62,7 +63,7 @@ def with_ranges(model: Model, images: Iterable[Any]) -> Model:
         window = normalize(np.asarray(image), estimate_limits(image, model.defaults))
         height, width = (size // multiple * multiple for size in window.shape)
         windows.append(window[:height, :width])
-    layers = {name: [round(end, _DIGITS) for end in ends] for name, ends in measure_ranges(model.network, windows).items()}
+    layers = {name: [float(f"{end:.{_DIGITS}g}") for end in ends] for name, ends in measure_ranges(model.network, windows).items()}
     return replace(model, card={**model.card, CARD_KEY: {"layers": layers, "images": len(windows)}})
 
 

@@ -91,6 +91,8 @@ class Tools(QObject):
         self._first: tuple[Index, int, Point] | None = None
         self._zooms: list[Any] = []
         self._switching = False
+        self._number = 0
+        """What the brush was given."""
         self.active: Tool | None = None
         self.hint = ""
         viewer.layers.selection.events.active.connect(self._leave_layer)
@@ -141,6 +143,7 @@ class Tools(QObject):
         layer = history.layer
         layer.events.mode.disconnect(self._leave_mode)
         if tool.name == "paint":
+            layer.mouse_drag_callbacks.remove(self._on_brush)
             if str(layer.mode) == PAINTING:
                 layer.mode = LOOKING
         else:
@@ -153,8 +156,9 @@ class Tools(QObject):
 
     def _prepare(self, layer: Labels, tool: Tool) -> None:
         if tool.name == "paint":
-            layer.selected_label = self._required.next_number()
+            layer.selected_label = self._number = self._required.next_number()
             layer.n_edit_dimensions = 2
+            layer.mouse_drag_callbacks.append(self._on_brush)  # before napari's own
             layer.mode = PAINTING
             return
         layer.mode = LOOKING
@@ -174,6 +178,11 @@ class Tools(QObject):
         if self._history is None:
             raise InputError("There is no layer to correct; choose one.")
         return self._history
+
+    def _on_brush(self, layer: Labels, event: object = None) -> None:
+        """Before a stroke: a run or a slider may have given the brush's number to a nucleus; one that the user chose stays."""
+        if layer.selected_label == self._number and self._required.untouched:
+            layer.selected_label = self._number = self._required.next_number()
 
     def _on_mouse(self, layer: Labels, event: Any) -> Iterator[None]:
         """Take a click, or the line that is drawn until the button is let go."""

@@ -20,6 +20,7 @@ from napari_unet_seg.core.score import CARD_KEY, as_knots, calibrated
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.gui.corrected_layer import CorrectedLayer
 from napari_unet_seg.gui.history_items import Touch, read_item
+from napari_unet_seg.gui.kept_maps import maps_of
 from napari_unet_seg.io.labels_info import EDITED_KEY, PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class EditHistory(CorrectedLayer):
         self._done: deque[_Step] = deque(maxlen=STEPS)
         self._undone: list[_Step] = []
         self._news: list[Any] = []
-        self._ours = False
+        self._ours = self._outdated = False
         self._pixels = layer.data
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -117,6 +118,11 @@ class EditHistory(CorrectedLayer):
         """Give new nuclei numbers above this; those of the layer that this one is a part of go so far."""
         self._others = highest
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has corrected the layer yet, so that a run or a slider may still put other nuclei there."""
+        return not self.provenance.get(EDITED_KEY)
+
     def next_number(self) -> int:
         """Return a number that no nucleus of the layer has.
 
@@ -125,8 +131,8 @@ class EditHistory(CorrectedLayer):
         InputError
             If the layer's numbers end before it.
         """
-        if self._highest is None:
-            self._highest = max(self._others, int(self.layer.data.max(initial=0)))
+        if self._highest is None or self._outdated:
+            self._highest, self._outdated = max(self._others, int(self.layer.data.max(initial=0))), False
         self._check_range(self._highest + 1)
         return self._highest + 1
 
@@ -222,6 +228,8 @@ class EditHistory(CorrectedLayer):
         """Find out whether steps were undone or made again."""
         if self.layer.data is not self._pixels:  # napari looks at new pixels before it tells of them
             return
+        if self.untouched and maps_of(self.layer) is not None:
+            self._outdated = True  # a slider writes into these pixels, and tells of it by nothing but a new look at them
         if self._news:
             self._follow_news()
         before = len(self._undone)
@@ -263,12 +271,13 @@ class EditHistory(CorrectedLayer):
         self._undone.clear()
         self._news.clear()
         self._own = self._highest = None
+        self._outdated = False
         self._pixels = self.layer.data
         self.edits += 1
         self.replaced.emit()
 
     def _mark_edited(self) -> None:
-        if not self.provenance.get(EDITED_KEY):
+        if self.untouched:
             self.layer.metadata = {**self.layer.metadata, PROVENANCE_KEY: {**self.provenance, EDITED_KEY: True}}
 
     def _tell(self) -> None:

@@ -193,7 +193,7 @@ class Live(QObject):
         if self._wanted is None or not self._wanted[0].live or outcome.settings != self._wanted[1]:
             return
         result, shown = self._wanted[0], self._plane
-        if outcome.previous != result.fingerprint or (shown is not None and not result.shows({shown.index: shown.digest})):
+        if not result.was_intact(outcome.previous) or (shown is not None and not result.shows({shown.index: shown.digest})):
             result.mark_edited()
             self.stop()
             return

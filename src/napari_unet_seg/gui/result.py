@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_unet_seg.gui.follow import ShownPlane
     from napari_unet_seg.gui.kept_maps import Index, KeptMaps
     from napari_unet_seg.gui.layers import Source
-    from napari_unet_seg.gui.request import Outcome
+    from napari_unet_seg.gui.request import Fingerprint, Outcome
     from napari_unet_seg.gui.retell import Told
 
 
@@ -53,7 +53,7 @@ class Result:
         self.fingerprint = outcome.fingerprint
         """Of what the layer should hold: that of the outcome, but for planes that followed a slider since."""
         self._changed = changed
-        self._ours = False
+        self._ours = self._remeasured = False
         self._covered: dict[Index, npt.NDArray[Any]] = {}
         """What planes held before they followed a slider, until all of the result does."""
         events = labels.events
@@ -118,7 +118,11 @@ class Result:
         if self._covered:
             self._write(self._covered)
             self.fingerprint = self.outcome.fingerprint
+            with _Quiet(self):
+                if self._remeasured:
+                    self.labels.features = self.outcome.content.features
         self._covered.clear()
+        self._remeasured = False
 
     def _write(self, planes: Mapping[Index, npt.NDArray[Any]]) -> None:
         """Put planes into the layer's own array, and draw once: for another array napari would do up again all that it shows of a layer."""
@@ -164,6 +168,11 @@ class Result:
         """Say whether a plane of the layer, as it was when a slider's turn came, was as we had left it; a script may tell of no edit."""
         return self.fingerprint[self._number(plane.index)] == plane.before
 
+    def was_intact(self, hashes: Fingerprint | None) -> bool:
+        """Say whether the layer was as we had left it when its hashes were taken; the measuring dock may have changed its table."""
+        first = int(self._remeasured)  # that of the table
+        return hashes is not None and hashes[first:] == self.fingerprint[first:]
+
     def _number(self, index: Index) -> int:
         """Return where the hash of a plane is in the fingerprint."""
         return 1 + (int(np.ravel_multi_index(index, self.labels.data.shape[:-2])) if index else 0)
@@ -186,6 +195,7 @@ class Result:
             recolour(self.labels)
         self.outcome, self.fingerprint = outcome, outcome.fingerprint
         self._covered.clear()
+        self._remeasured = False
 
     def _place(self, source: Source) -> None:
         """Move the layer to where its image is now; each attribute only if it differs, since napari draws the layer again for each."""
@@ -200,11 +210,15 @@ class Result:
             self.mark_edited()
 
     def _mark_table(self, event: object = None) -> None:
-        """Let intensities be measured, which is no edit; any other change of the table is one."""
+        """Let nuclei be measured, which is no edit; any other change of the table is one."""
         from napari_unet_seg.core.intensities import without_measured
 
         features: Any = self.outcome.content.features
-        if not self._ours and not without_measured(self.labels.features).equals(without_measured(features)):
+        if self._ours or without_measured(self.labels.features).equals(without_measured(features)):
+            return
+        if self._covered and set(without_measured(features)) == set(without_measured(self.labels.features)):
+            self._remeasured = True  # by the measuring dock, which saw planes that are ahead of the table
+        else:
             self.mark_edited()
 
     def _outdate(self, event: object = None) -> None:

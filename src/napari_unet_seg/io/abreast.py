@@ -22,7 +22,7 @@ from napari_unet_seg.progress import Progress, Steps
 
 Made = TypeVar("Made")
 Work = Callable[[Place], Steps[Made]]
-"""What is to be done for an image; it takes room before it takes memory."""
+"""What is to be done for an image; it takes room before it takes much memory."""
 
 _PATIENCE = 1.0
 """Seconds after which a wait is begun again: where a lock cannot be interrupted, Ctrl+C is heard then."""

@@ -138,7 +138,7 @@ def iter_batch(plan: Plan, model: str | Model = "nuclei", device: str = "auto") 
     make_folder(plan.output)
     if not plan.summary and (old := old_tables(plan.output)):
         yield Progress(STAGE, 0, len(plan.sources), notice=f"{old} are of an earlier run over a folder, and stay as they are.")
-    with closing(Summary(plan.output, of_classes=not loaded.settings.distance)) as summary:
+    with closing(Summary(plan.output, not loaded.settings.distance, plan.overwrite)) as summary:
         return (yield from _each(plan, predictor, summary))
 
 

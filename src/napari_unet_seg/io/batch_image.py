@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _KEPT = 8
 """Of what an image takes while it is segmented, this part is left while it is written: labels and classes."""
+_READ_ALONE = 2**24
+"""Files of more bytes are read only when those before have room: one at a time waits in memory, and not as many as there are threads."""
 
 
 class BatchImage:
@@ -116,6 +118,8 @@ class BatchImage:
         from napari_unet_seg.io.projection import maximum_projection
 
         self._refuse_existing()
+        if self.source.path.exists() and self.source.path.stat().st_size > _READ_ALONE:
+            place.wait()
         image = open_image(self.source.path)
         if image.is_labels:
             raise InputError(f"{self.source.path.name} holds labels, not intensities; give the image they were made from.")

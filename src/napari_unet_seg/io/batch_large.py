@@ -219,7 +219,9 @@ def _about(source: Source, image: ImageFile, channel: int | None) -> dict[str, A
 def _read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.read_csv(path, usecols=(lambda name: name in columns) if columns else None)
+    wanted = (lambda name: name in columns) if columns else None
+    # A class may be called 1, NA or None.
+    table = pd.read_csv(path, usecols=wanted, dtype={"class": str}, keep_default_na=False, na_values=[""])
     table["index"] = table["label"]
     return table
 

@@ -1,6 +1,6 @@
-"""Results of a run are written while the network works on the next image.
+"""Images of a run are put into the tables over all of them while the network works on the next.
 
-Writing takes one core, and waits for the disk; the network need not. As with reading ahead there is never more than one image behind.
+That takes one core, and waits for the disk; the network need not.
 """
 
 from __future__ import annotations

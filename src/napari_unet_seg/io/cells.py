@@ -56,8 +56,6 @@ def write_rows(file: IO[str], cells: Cells, columns: Iterable[str] | None = None
 def _cells(values: np.ndarray[Any, np.dtype[Any]]) -> list[Any]:
     whole = values.dtype.kind != "f"
     cells: list[Any] = values.tolist() if whole or values.dtype.itemsize == np.dtype(float).itemsize else values.astype(str).tolist()
-    if whole:
-        return cells
-    for place in np.flatnonzero(np.isnan(values)):
+    for place in np.flatnonzero(values != values):  # noqa: PLR0124  # what is no number, also among words
         cells[place] = ""
     return cells

@@ -38,6 +38,13 @@ class Room:
             self._closed = True
             self._changed.notify_all()
 
+    def wait(self, number: int) -> None:
+        """Wait until it is the turn of an image."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._turn >= number)
+            if self._closed:
+                raise CancelledError
+
     def hold(self, number: int, pixels: int) -> None:
         """Wait until it is the turn of an image and there is room for it, and take that."""
         with self._changed:
@@ -89,6 +96,16 @@ class Place:
     def most(self) -> int:
         """Pixels that may be worked on at a time, of all images."""
         return self._room.most
+
+    def wait(self) -> None:
+        """Wait until all images before this one have entered.
+
+        Raises
+        ------
+        concurrent.futures.CancelledError
+            If the room is closed meanwhile.
+        """
+        self._room.wait(self._number)
 
     def enter(self, pixels: int) -> None:
         """Take room; waits until there is.

@@ -135,11 +135,13 @@ class Summary:
         Where the run writes.
     of_classes : bool
         Whether the rows are classes of class maps, and not nuclei.
+    replaces : bool
+        Whether results of the other kind that lie there are replaced, so that their table goes.
     """
 
-    def __init__(self, folder: Path, of_classes: bool = False) -> None:
+    def __init__(self, folder: Path, of_classes: bool = False, replaces: bool = False) -> None:
         """Start without images."""
-        self.folder = folder
+        self.folder, self._replaces = folder, replaces
         self.name = CLASSES if of_classes else NUCLEI
         self.sheet = ContactSheet(folder)
         self._rows: list[dict[str, Any]] = []
@@ -204,8 +206,9 @@ class Summary:
         return (self.folder / self.name, self.folder / IMAGES, *self.sheet.pages)
 
     def _remove_other(self) -> None:
-        """Delete the table of nuclei when this one is of classes, and the other way round: its images were replaced."""
-        (self.folder / ({NUCLEI, CLASSES} - {self.name}).pop()).unlink(missing_ok=True)
+        """Delete the table of nuclei when this one is of classes, and the other way round, if its images were replaced."""
+        if self._replaces:
+            (self.folder / ({NUCLEI, CLASSES} - {self.name}).pop()).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the room on the disk back."""
