@@ -136,10 +136,12 @@ def test_what_is_not_given_is_taken_from_the_card(card, given, authors, gap):
 
 
 def test_the_documentation_tells_figures_and_limits():
-    said = documentation(nus.load_model("nuclei"))
+    model = nus.load_model("nuclei")
+    said = documentation(model)
     assert "## Validation" in said
     assert "| fluorescence |" in said
-    assert "- Nuclei of about 6 to 60 pixels across" in said
+    assert model.card["limits"]
+    assert all(f"- {limit}" in said for limit in model.card["limits"])
     assert "multiples of 16" in said
     odd = nus.Model(tiny_model().network, {"report": {"after": 3}, "figures": 7, "images": "many"})
     assert "it was not measured" in documentation(odd)
