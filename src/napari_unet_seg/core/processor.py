@@ -103,7 +103,7 @@ def on_processor(network: UNet, dtype: torch.dtype, ranges: Ranges) -> Processor
 
 
 def release_memory() -> None:
-    """Give back what networks computed in: a gigabyte after a window of 2048 x 2048, which the next such window takes again in 0.2 s."""
+    """Give back what networks computed in: half a gigabyte or more after a large window, which the next one takes again in 0.2 s."""
     with _LOCK:
         everything = [compiled for known in _COMPILED.values() for compiled in known.values() if compiled is not None]
     for compiled in everything:

@@ -12,13 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
-from contextlib import closing
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from napari_unet_seg.core.flight import taking_turns
 from napari_unet_seg.io.room import Place, Room
-from napari_unet_seg.progress import Progress, Steps
+from napari_unet_seg.progress import Progress, Steps, drain
 
 Made = TypeVar("Made")
 Work = Callable[[Place], Steps[Made]]
@@ -114,13 +113,14 @@ class _Lane(Generic[Made]):
         self.thread = threading.Thread(name="napari-unet-seg-image")
 
     def start(self, place: Place) -> None:
+        """Begin, with a place in the room."""
         self.thread = threading.Thread(target=self._run, args=(place,), name="napari-unet-seg-image", daemon=True)
         self.thread.start()
 
     def _run(self, place: Place) -> None:
         try:
-            with taking_turns(self._network), closing(self._work(place)) as steps:
-                self.made.set_result(self._drained(steps))
+            with taking_turns(self._network):
+                self.made.set_result(drain(self._work(place), self._tell))
         except BaseException as error:  # noqa: BLE001  # it is raised where the image is followed
             self.made.set_exception(error)
         finally:
@@ -129,17 +129,11 @@ class _Lane(Generic[Made]):
             self.ended.set()
             self._inbox.put(_wake)
 
-    def _drained(self, steps: Steps[Made]) -> Made:
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as end:
-                made: Made = end.value
-                return made
-            if self._stopped.is_set():
-                raise CancelledError
-            self.told.append(progress)
-            self._inbox.put(_wake)
+    def _tell(self, progress: Progress) -> None:
+        if self._stopped.is_set():
+            raise CancelledError
+        self.told.append(progress)
+        self._inbox.put(_wake)
 
     def _network(self, call: Callable[[], Any]) -> Any:
         """Have something done in the thread of the run."""
