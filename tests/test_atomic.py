@@ -214,6 +214,38 @@ def test_a_file_larger_than_allowed(tmp_path, ending):
     assert os.listdir(tmp_path) == [path.name]
 
 
+WRITE_SLOWLY_AND_FAIL = """
+import sys, threading, time
+import dask.array as da
+import numpy as np
+from napari_unet_seg.io.labels_info import LabelsInfo
+from napari_unet_seg.io.writers import write_labels
+
+begun = threading.Barrier(2, timeout=60)
+
+def block(block_id):
+    begun.wait()
+    if block_id[0] == 0:
+        raise RuntimeError("this block cannot be read")
+    time.sleep(1)
+    return np.ones((1, 64, 64), np.int32)
+
+labels = da.map_blocks(block, chunks=((1,) * 2, (64,), (64,)), dtype=np.int32, meta=np.empty((0, 0, 0), np.int32))
+try:
+    write_labels(sys.argv[1], labels, info=LabelsInfo(axes="ZYX"))
+except RuntimeError as error:
+    print(error)
+time.sleep(2)
+"""
+
+
+def test_nothing_is_written_any_more_once_the_folder_is_removed(tmp_path):
+    path = tmp_path / "x.labels.zarr"
+    said, _ = python(WRITE_SLOWLY_AND_FAIL, str(path)).communicate(timeout=120)
+    assert said.strip().endswith("this block cannot be read"), said
+    assert os.listdir(tmp_path) == []
+
+
 def namespace():
     """How to start a process with mounts of its own, as root or, where the system allows it, as anybody; None if it does not."""
     ways = (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"])

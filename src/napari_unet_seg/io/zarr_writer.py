@@ -8,6 +8,7 @@ the image that such a label image usually lies in is another file.
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,13 +150,18 @@ def _create(root: zarr.Group, level: int, shape: tuple[int, ...], dtype: np.dtyp
 
 
 def _fill(target: zarr.Array[Any], array: Any) -> None:
-    if isinstance(array, np.ndarray):
-        target[...] = as_stored(array, target.dtype)
-        return
-    from dask.array import store
+    """Write chunk by chunk in threads that have ended when this returns or raises.
 
-    blocks = array.rechunk(target.chunks).map_blocks(as_stored, target.dtype, dtype=target.dtype)
-    store(blocks, target, lock=False)  # type: ignore[arg-type]  # dask takes all that slices; each task writes whole chunks of its own
+    Given several chunks at once, zarr raises when the first fails and goes on with the others, as dask does in its own pool: they would
+    fill the folder again that is being removed.
+    """
+    from dask.array import from_array, store
+    from dask.system import CPU_COUNT
+
+    lazy = from_array(array, name=False) if isinstance(array, np.ndarray) else array  # type: ignore[no-untyped-call]
+    blocks = lazy.rechunk(target.chunks).map_blocks(as_stored, target.dtype, dtype=target.dtype)
+    with ThreadPoolExecutor(CPU_COUNT) as pool:
+        store(blocks, target, lock=False, pool=pool)  # type: ignore[arg-type]  # dask takes all that slices
 
 
 def _halve(source: zarr.Array[Any], target: zarr.Array[Any]) -> None:
