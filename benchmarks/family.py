@@ -60,6 +60,7 @@ FAMILY = {
     "plain": Member(),
     "wider (24)": Member(nus.NetworkSettings(width=24)),
     "deeper (5)": Member(nus.NetworkSettings(depth=5)),
+    "strided (2), wider (32)": Member(nus.NetworkSettings(stride=2, width=32)),
     "residual": Member(nus.NetworkSettings.of("residual")),
     "attention": Member(nus.NetworkSettings.of("attention")),
     "residual + attention": Member(nus.NetworkSettings.of("residual-attention")),

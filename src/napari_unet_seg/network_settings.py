@@ -45,6 +45,8 @@ class NetworkSettings(Checked):
     """Kind of the two-convolution block: "plain", or "residual", whose convolutions learn what is added to the input."""
     attention: Annotated[bool, {}] = False
     """Whether gates weigh each pixel of a skip by what the decoder knows there."""
+    stride: Annotated[int, {"min": 1, "max": 4}] = 1
+    """Pixels along each axis that the first level sees as one: with 2 or more, several times the width in the same time."""
     norm: Annotated[str, {"choices": NORMS}] = "batch"
     """Normalisation after each convolution."""
 
@@ -56,8 +58,8 @@ class NetworkSettings(Checked):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a mapping that JSON can hold; without what older files do not name, so that their hash stays."""
-        values = super().to_dict()
-        return values if self.attention else {name: value for name, value in values.items() if name != "attention"}
+        later = {"attention": False, "stride": 1}
+        return {name: value for name, value in super().to_dict().items() if name not in later or value != later[name]}
 
     @classmethod
     def of(cls, architecture: str, **others: Any) -> NetworkSettings:
@@ -79,6 +81,11 @@ class NetworkSettings(Checked):
             raise SettingsError(f"architecture is {architecture!r}; it must be one of {', '.join(map(repr, ARCHITECTURES))}.")
         block, attention = ARCHITECTURES[architecture]
         return cls(block=block, attention=attention, **others)
+
+    @property
+    def multiple(self) -> int:
+        """What the edges of an image must be multiples of: pixels along each axis that the deepest level sees as one."""
+        return int(self.stride * 2**self.depth)
 
     @property
     def is_semantic(self) -> bool:

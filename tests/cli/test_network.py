@@ -18,6 +18,7 @@ def test_a_base_without_wishes_is_not_even_loaded(monkeypatch: pytest.MonkeyPatc
 
 def test_nothing_with_wishes_is_a_shape():
     assert chosen_base(NOTHING, "", 8, None) == NetworkSettings(width=8)
+    assert chosen_base(NOTHING, "", 32, None, 2) == NetworkSettings(width=32, stride=2)
     assert chosen_base(NOTHING, "residual", None, 2) == NetworkSettings(block="residual", depth=2)
     assert chosen_base(NOTHING, "attention", 4, 3) == NetworkSettings.of("attention", width=4, depth=3)
 
@@ -33,17 +34,18 @@ def test_a_shape_that_cannot_be_built_is_refused(width: int | None, depth: int |
     ("wishes", "said"),
     [
         (("attention", None, None), "--architecture attention cannot be had"),
+        (("", 8, None, 2), "--stride 2 cannot be had"),
         (("", 8, 4), "--depth 4 cannot be had"),
         (("unet", 9, 4), "--width 9 and --depth 4 cannot be had"),
         (("residual", 9, 4), "--architecture residual and --width 9 and --depth 4 cannot be had"),
     ],
 )
-def test_only_what_differs_from_the_base_is_named(model: str, wishes: tuple[str, int | None, int | None], said: str):
+def test_only_what_differs_from_the_base_is_named(model: str, wishes: tuple[str, *tuple[int | None, ...]], said: str):
     with pytest.raises(SettingsError) as refused:
         chosen_base(model, *wishes)
     assert str(refused.value).startswith(said)
     assert repr(model) in str(refused.value)
-    assert "width 8 and depth 3 and stays so; start from nothing (--base none), or leave that out." in str(refused.value)
+    assert "width 8, depth 3 and stride 1 and stays so; start from nothing (--base none), or leave that out." in str(refused.value)
 
 
 def test_a_base_that_is_not_there_is_told():

@@ -50,7 +50,7 @@ def test_a_base_keeps_its_shape(run: Run, folders: None, model: str):
     result = run("train", "images", "labels", "-o", "mine", "--base", model, "--architecture", "attention", "--width", 32, *QUICK)
     assert result.exit_code == 2
     assert "--architecture attention and --width 32 cannot be had with the base" in result.stderr
-    assert "architecture unet, width 8 and depth 3 and stays so; start from nothing (--base none)" in " ".join(result.stderr.split())
+    assert "width 8, depth 3 and stride 1 and stays so; start from nothing (--base none)" in " ".join(result.stderr.split())
     assert not Path("mine.safetensors").exists()
     assert chosen_base(model, "unet", 8, 3) == model
     assert chosen_base("none", "", None, None) == nus.NetworkSettings()

@@ -19,7 +19,7 @@ from tests.tiny import tiny_model
 
 TOLERANCE = 1e-5
 """Of maps from 0 to 1: what another order of adding float32 makes."""
-VARIANT = nus.NetworkSettings(width=4, depth=2, block="residual", attention=True, classes=("ground", "a", "b"), distance=False)
+VARIANT = nus.NetworkSettings(width=4, depth=1, stride=2, block="residual", attention=True, classes=("ground", "a", "b"), distance=False)
 # In a process of its own: PyTorch's exporter loads what a process with a window had better not have.
 EXPORT = """
 import sys
@@ -82,7 +82,7 @@ def test_the_graph_is_valid_and_says_what_it_is(graphs, name):
     assert (free.dim_param, channels.dim_value) == ("batch", 1)
     said = {entry.key: entry.value for entry in loaded.metadata_props}
     assert json.loads(said["maps"]) == list(model.settings.maps)
-    assert (said["name"], said["sha256"], said["multiple"]) == (model.name, model.sha256, str(2**model.settings.depth))
+    assert (said["name"], said["sha256"], said["multiple"]) == (model.name, model.sha256, str(model.settings.multiple))
     assert said["licence"] == model.card.get("licence", "")
 
 

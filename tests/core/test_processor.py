@@ -29,6 +29,7 @@ KINDS = [
     {"attention": True},
     {"block": "residual", "attention": True, "depth": 2},
     {"depth": 1},
+    {"stride": 2, "depth": 2},
     {"classes": ("a", "b"), "distance": False, "norm": "none"},
 ]
 FORMATS = [torch.float32, *([torch.bfloat16] if cpu_has_bfloat16() else [])]

@@ -21,7 +21,7 @@ from napari_unet_seg.core.unet import UNet, receptive_radius
 from napari_unet_seg.errors import ModelError, SettingsError
 from tests.tiny import discs, tiny_model
 
-KINDS = [{}, {"block": "residual"}, {"attention": True}, {"depth": 1, "norm": "none"}]
+KINDS = [{}, {"block": "residual"}, {"attention": True}, {"depth": 1, "norm": "none"}, {"stride": 2, "depth": 2}]
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs a processor for which there is OpenVINO")
 
 

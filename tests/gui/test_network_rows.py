@@ -26,7 +26,8 @@ def test_each_kind_can_be_chosen_by_its_word(rows, kind):
     rows.architecture.setCurrentText(WORDS[kind])
     rows.width.setValue(8)
     rows.depth.setValue(2)
-    assert rows.value() == NetworkSettings.of(kind, width=8, depth=2)
+    rows.stride.setValue(3)
+    assert rows.value() == NetworkSettings.of(kind, width=8, depth=2, stride=3)
     assert rows.value().architecture == kind
 
 
@@ -35,7 +36,7 @@ def test_no_kind_lacks_a_word_and_no_two_share_one():
     assert len(set(WORDS.values())) == len(WORDS)
 
 
-@pytest.mark.parametrize("name", ["width", "depth"])
+@pytest.mark.parametrize("name", ["width", "depth", "stride"])
 def test_what_is_typed_stays_within_what_can_be_built(rows, name):
     box, limits = getattr(rows, name), field_options(NetworkSettings)[name]
     for value, expected in ((10**6, limits["max"]), (-5, limits["min"])):
@@ -50,7 +51,7 @@ def test_they_are_shown_and_hidden_with_their_labels(rows):
 
 
 def test_each_row_explains_itself(rows):
-    assert [label.text() for label, _ in rows.rows] == ["Network", "Width", "Depth"]
+    assert [label.text() for label, _ in rows.rows] == ["Network", "Width", "Depth", "Stride"]
     for label, editor in rows.rows:
         assert label.buddy() is editor
         assert editor.accessibleName() == label.text()

@@ -9,7 +9,9 @@ NOTHING = "none"
 INSTANCES = "instances"
 
 
-def chosen_base(base: str, architecture: str, width: int | None, depth: int | None) -> str | NetworkSettings:
+def chosen_base(
+    base: str, architecture: str = "", width: int | None = None, depth: int | None = None, stride: int | None = None
+) -> str | NetworkSettings:
     """Return where to start.
 
     Parameters
@@ -18,7 +20,7 @@ def chosen_base(base: str, architecture: str, width: int | None, depth: int | No
         Name or path of a model; ``none`` for random weights.
     architecture : str
         A kind of U-Net; empty if not given.
-    width, depth : int or None
+    width, depth, stride : int or None
         None if not given.
 
     Returns
@@ -33,10 +35,10 @@ def chosen_base(base: str, architecture: str, width: int | None, depth: int | No
     ModelError
         If it cannot be loaded.
     """
-    wishes = {"architecture": architecture or None, "width": width, "depth": depth}
+    wishes = {"architecture": architecture or None, "width": width, "depth": depth, "stride": stride}
     given = {name: value for name, value in wishes.items() if value is not None}
     if base == NOTHING:
-        return NetworkSettings.of(**{"architecture": "unet", **given})  # type: ignore[arg-type]  # the two numbers are others
+        return NetworkSettings.of(**{"architecture": "unet", **given})  # type: ignore[arg-type]  # the numbers are others
     if given:
         from napari_unet_seg.core.checkpoint import load_model
 
@@ -45,7 +47,8 @@ def chosen_base(base: str, architecture: str, width: int | None, depth: int | No
         if differing:
             raise SettingsError(
                 f"{' and '.join(differing)} cannot be had with the base {base!r}, which is of architecture {found.architecture}, width "
-                f"{found.width} and depth {found.depth} and stays so; start from nothing (--base none), or leave that out."
+                f"{found.width}, depth {found.depth} and stride {found.stride} and stays so; start from nothing (--base none), or leave "
+                "that out."
             )
     return base
 

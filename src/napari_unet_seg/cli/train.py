@@ -57,6 +57,7 @@ class TrainOptions:
     architecture: Annotated[str, typer.Option(metavar="|".join(ARCHITECTURES), help="Kind of U-Net, with --base none.")] = ""
     width: Annotated[int | None, setting(NetworkSettings, "width")] = None
     depth: Annotated[int | None, setting(NetworkSettings, "depth")] = None
+    stride: Annotated[int | None, setting(NetworkSettings, "stride")] = None
     supervision: Annotated[bool | None, setting(TrainSettings, "supervision")] = None
     adversarial: Annotated[bool, typer.Option("--adversarial", help=_ADVERSARIAL)] = False
     channel: Annotated[str, typer.Option(metavar="NAME|N", help="Channel that shows nuclei, where there are several.")] = ""
@@ -85,7 +86,7 @@ def train(options: TrainOptions) -> None:
     settings = _settings(options)
     folder = _run_folder(options, target)
     with before_work():
-        base = chosen_base(options.base, options.architecture, options.width, options.depth)
+        base = chosen_base(options.base, options.architecture, options.width, options.depth, options.stride)
     started = time.monotonic()
     try:
         data, annotations = _annotations(options, base, settings)

@@ -84,7 +84,7 @@ class BlockPlane:
         if self._scaled.ratio > MOST_ENLARGED:
             raise SettingsError(f"With this diameter the plane would be enlarged {float(self._scaled.ratio):.0f} times; give a larger one.")
         self.kept: tuple[int, ...] = tuple(range(len(predictor.model.settings.maps))) if seen.every else (0, -1)
-        self._multiple = int(2**predictor.model.settings.depth)
+        self._multiple = predictor.model.settings.multiple
         self._padded = padded_shape(self._scaled.shape, self._multiple)
         tile = predictor.tile
         self._tiles = plan_tiles(self._padded, tile, predictor.halo, self._multiple)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Value = Any
 """What a node of the graph gives, (B, C, Y, X)."""
+_Layer = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 _WEIGHT_STEPS = STEPS - 1
 """Weights have as many above 0 as below."""
 
@@ -94,7 +95,7 @@ class Graph:
         Returns
         -------
         openvino.Model
-            From an image, float32, (1, C, Y, X), of any extent in multiples of 2 ** depth, to its maps, float16, (1, maps, Y, X).
+            From an image, float32, (1, C, Y, X), Y and X multiples of `NetworkSettings.multiple`, to its maps, float16, (1, maps, Y, X).
         """
         network, settings = self.network, self.network.settings
         image = ops.parameter([1, settings.in_channels, *[-1] * settings.spatial_dims], np.float32)
@@ -121,9 +122,11 @@ class Graph:
         return self._handed(gate, ops.multiply(skip, ops.sigmoid(_shifted(_convolution(gate.weigh.conv, known), gate.weigh.conv))))
 
     def _upsampled(self, conv: nn.Module, x: Value) -> Value:
+        return self._handed(conv, self._parted(conv, x))
+
+    def _parted(self, conv: nn.Module, x: Value) -> Value:
         assert isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
-        made = ops.convolution_backprop_data(x, self._weights(conv, each=1), list(conv.stride))
-        return self._handed(conv, _shifted(made, conv))
+        return _shifted(ops.convolution_backprop_data(x, self._weights(conv, each=1), list(conv.stride)), conv)
 
     def _convolved(self, conv: nn.Module, x: Value) -> Value:
         return _shifted(_convolution(conv, x, self._weights(conv)), conv)
@@ -131,9 +134,10 @@ class Graph:
     def _answer(self, head: nn.Module, x: Value) -> Value:
         """Run the last layer in float32, as `UNet.answer` does: written as a transposed convolution, which is not rounded to 16 bits."""
         if self.ranges:
-            return self._convolved(head, x)
-        assert isinstance(head, nn.Conv2d | nn.Conv3d)
-        return _shifted(ops.convolution_backprop_data(x, _constant(head.weight.transpose(0, 1)), list(head.stride)), head)
+            return self._convolved(head, x) if isinstance(head, nn.Conv2d | nn.Conv3d) else self._parted(head, x)
+        assert isinstance(head, _Layer)
+        weights = head.weight.transpose(0, 1) if isinstance(head, nn.Conv2d | nn.Conv3d) else head.weight
+        return _shifted(ops.convolution_backprop_data(x, _constant(weights), list(head.stride)), head)
 
     def _handed(self, part: nn.Module, x: Value) -> Value:
         """Round what a part hands on."""

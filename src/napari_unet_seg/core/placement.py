@@ -52,7 +52,7 @@ def begun(network: UNet, window: npt.NDArray[np.float32], device: str, dtype: to
     network : UNet
         From `placed`.
     window : ndarray of float32, shape (Y, X)
-        Normalised; edges are multiples of 2 ** depth.
+        Normalised; edges are multiples of `NetworkSettings.multiple`.
     device : {"cuda", "mps", "cpu"}
         Where the network is.
     dtype : dtype

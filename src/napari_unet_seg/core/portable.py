@@ -65,7 +65,7 @@ class Portable(nn.Module):
         Parameters
         ----------
         image : Tensor of float32, shape (B, C, Y, X)
-            Normalised; Y and X are multiples of 2 ** depth.
+            Normalised; Y and X are multiples of `NetworkSettings.multiple`.
 
         Returns
         -------
@@ -84,7 +84,7 @@ def check_export() -> None:
 
 def multiple(model: Model) -> int:
     """Return what the height and the width of an image must be multiples of."""
-    return int(2**model.settings.depth)
+    return model.settings.multiple
 
 
 def to_onnx(model: Model) -> bytes:

@@ -208,7 +208,7 @@ class Predictor:
 
     def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
         """Run the network at its own scale, and bring the maps back."""
-        multiple = int(2**self.model.settings.depth)
+        multiple = self.model.settings.multiple
         padded = padded_shape(plane.shape, multiple)
         box = aligned(plane.needed(part), multiple, padded)
         size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
@@ -256,7 +256,7 @@ class Predictor:
         Parameters
         ----------
         window : ndarray of float32, shape (Y, X)
-            Edges are multiples of 2 ** depth.
+            Edges are multiples of `NetworkSettings.multiple`.
 
         Returns
         -------

@@ -52,7 +52,7 @@ class Processor:
         Parameters
         ----------
         window : ndarray of float32, shape (Y, X)
-            Normalised; edges are multiples of 2 ** depth.
+            Normalised; edges are multiples of `NetworkSettings.multiple`.
 
         Returns
         -------
@@ -124,8 +124,8 @@ def _compiled(network: UNet, dtype: torch.dtype, threads: int, ranges: Ranges) -
 
 def _agrees(run: Processor, network: UNet) -> bool:
     """Compare the maps of a small image with those of torch in float32."""
-    edge = 2 ** (network.settings.depth + 1)
-    image = np.cos(np.arange(edge**2, dtype=np.float32).reshape(edge, edge) ** 2 / edge) / 2 + 0.5
+    edge = 2 * network.settings.multiple
+    image = (np.cos(np.arange(edge**2, dtype=np.float32).reshape(edge, edge) ** 2 / edge) / 2 + 0.5).astype(np.float32)
     with torch.inference_mode():
         expected = activate(network(torch.from_numpy(image)[None, None]), network.settings)[0].numpy()
     return bool(np.abs(run(image) - expected).mean() < _NEAR)

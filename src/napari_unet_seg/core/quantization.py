@@ -57,14 +57,33 @@ def with_ranges(model: Model, images: Iterable[Any]) -> Model:
     Model
         With `ranges` in its card: those of the ``layers``, and the number of ``images``.
     """
-    multiple = 2**model.settings.depth
+    multiple = model.settings.multiple
     windows = []
     for image in images:
         window = normalize(np.asarray(image), estimate_limits(image, model.defaults))
         height, width = (size // multiple * multiple for size in window.shape)
         windows.append(window[:height, :width])
-    layers = {name: [float(f"{end:.{_DIGITS}g}") for end in ends] for name, ends in measure_ranges(model.network, windows).items()}
-    return replace(model, card={**model.card, CARD_KEY: {"layers": layers, "images": len(windows)}})
+    return ranged(model, measure_ranges(model.network, windows), len(windows))
+
+
+def ranged(model: Model, ranges: Ranges, images: int) -> Model:
+    """Write ranges into the card of a model.
+
+    Parameters
+    ----------
+    model : Model
+    ranges : mapping
+        From `measure_ranges`.
+    images : int
+        On how many they were seen.
+
+    Returns
+    -------
+    Model
+        As of `with_ranges`.
+    """
+    layers = {name: [float(f"{end:.{_DIGITS}g}") for end in ends] for name, ends in ranges.items()}
+    return replace(model, card={**model.card, CARD_KEY: {"layers": layers, "images": images}})
 
 
 def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]]) -> dict[str, tuple[float, float]]:
@@ -75,7 +94,7 @@ def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]]) ->
     network : UNet
         It is not changed.
     windows : iterable of ndarray of float32, shape (Y, X)
-        Normalised images of the kinds that the model is for; edges are multiples of 2 ** depth.
+        Normalised images of the kinds that the model is for; edges are multiples of `NetworkSettings.multiple`.
 
     Returns
     -------

@@ -52,7 +52,7 @@ class Supervision(Helper):
         """Return the losses of the coarser levels, weighted; as in `Helper`."""
         losses = []
         for level, (head, features) in enumerate(zip(self.network.children(), levels[-2::-1], strict=True), start=1):
-            terms = loss_terms(head(features), coarser(batch, 2**level), self.shape, self.settings)
+            terms = loss_terms(head(features), coarser(batch, self.shape.stride * 2**level), self.shape, self.settings)
             losses.append(FADING**level * torch.stack(list(terms.values())).sum())
         return torch.stack(losses).sum()
 

@@ -2,7 +2,7 @@
 
 The cores of the tiles cover the plane without overlap. Each window is its core and a halo of at least the receptive radius, cut at the
 plane's edge, where the convolutions pad just as they do for the whole plane; so a tile's core is what the whole plane would have given.
-Cores start at multiples of 2 ** depth, since pooling works on that grid. NumPy alone.
+Cores start at multiples of `NetworkSettings.multiple`, since pooling works on that grid. NumPy alone.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int, box:
     halo : int
         Pixels around the core, at least the receptive radius; rounded up likewise.
     multiple : int
-        2 ** depth of the network.
+        `NetworkSettings.multiple`.
     box : tuple of slice, optional
         What the cores cover; its edges are multiples of `multiple`. The whole plane if not given.
 
@@ -79,7 +79,7 @@ def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
     shape : tuple of int
         (Y, X) of the plane.
     multiple : int
-        2 ** depth of the network.
+        `NetworkSettings.multiple`.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def aligned(box: Box, multiple: int, shape: tuple[int, int]) -> Box:
     box : tuple of slice
         (Y, X) in pixels.
     multiple : int
-        2 ** depth of the network.
+        `NetworkSettings.multiple`.
     shape : tuple of int
         (Y, X) of the padded plane, which it does not leave.
 

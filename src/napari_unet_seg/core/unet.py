@@ -3,7 +3,9 @@
 Method: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015, with padded
 convolutions and BatchNorm. Variants: residual blocks (Zhang, Liu and Wang, "Road Extraction by Deep Residual U-Net", 2018) and attention
 gates on the skips (Oktay et al., "Attention U-Net", MIDL 2018). Each sees as far as the plain network: shortcuts and gates look at one
-pixel. In the shape comments B is the batch, C the features, Y and X the pixels; F is the width of the first level.
+pixel. With a stride S of 2 or more, the first convolution joins S x S pixels into one, and the last layer parts them again (as sub-pixel
+convolution does: Shi et al., "Real-Time Single Image and Video Super-Resolution ...", CVPR 2016): most of the time of a U-Net goes into
+its finest level. In the shape comments B is the batch, C the features, Y and X the pixels, divided by S; F is the width of the first level.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ BLOCK_REACH = 2
 
 
 class Convolution(nn.Module):
-    """A convolution and a normalisation, of the same extent."""
+    """A convolution and a normalisation, of the same extent, or of one that is `stride` times as small along each axis."""
 
-    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings, size: int = 3) -> None:
-        """Build the layer for `inputs` and `outputs` features; `size` is the edge of what it looks at, 3 or 1 pixels."""
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings, size: int = 3, stride: int = 1) -> None:
+        """Build the layer for `inputs` and `outputs` features; `size` is the edge of what it looks at, 3 or 1 times the stride."""
         super().__init__()
-        normed = settings.norm == "batch"
-        self.conv: nn.Module = _CONVOLUTION[settings.spatial_dims](inputs, outputs, size, padding=size // 2, bias=not normed)
+        normed, kind = settings.norm == "batch", _CONVOLUTION[settings.spatial_dims]
+        self.conv: nn.Module = kind(inputs, outputs, size * stride, stride, padding=size // 2 * stride, bias=not normed)
         self.norm: nn.Module = _NORM[settings.spatial_dims](outputs) if normed else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,12 +58,12 @@ class Convolution(nn.Module):
 class Block(nn.Sequential):
     """Two rectified convolutions: the unit of every level."""
 
-    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings, stride: int = 1) -> None:
         """Build the block for `inputs` and `outputs` features."""
-        super().__init__(Convolution(inputs, outputs, settings), Convolution(outputs, outputs, settings))
+        super().__init__(Convolution(inputs, outputs, settings, stride=stride), Convolution(outputs, outputs, settings))
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
-        """Return features of the same extent."""
+    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y / stride, X / stride)
+        """Return features."""
         first, second = cast("Iterable[Convolution]", self)
         return second.rectified(first.rectified(x))
 
@@ -69,13 +71,13 @@ class Block(nn.Sequential):
 class ResidualBlock(Block):
     """The same, of which the second convolution only learns what is to be added to the input."""
 
-    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings) -> None:
+    def __init__(self, inputs: int, outputs: int, settings: NetworkSettings, stride: int = 1) -> None:
         """Build the block for `inputs` and `outputs` features; a 1 x 1 convolution brings the input to as many as the output has."""
-        super().__init__(inputs, outputs, settings)
-        self.add_module("shortcut", Convolution(inputs, outputs, settings, size=1))
+        super().__init__(inputs, outputs, settings, stride)
+        self.add_module("shortcut", Convolution(inputs, outputs, settings, size=1, stride=stride))
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y, X)
-        """Return features of the same extent."""
+    def forward(self, x: Tensor) -> Tensor:  # (B, inputs, Y, X) -> (B, outputs, Y / stride, X / stride)
+        """Return features."""
         first, second, shortcut = cast("Iterable[Convolution]", self)
         return torch.relu_(second(first.rectified(x)) + shortcut(x))
 
@@ -115,13 +117,15 @@ class UNet(nn.Module):
         dims, block = settings.spatial_dims, _BLOCK[settings.block]
         widths = [settings.width * 2**level for level in range(settings.depth + 1)]  # F, 2F, 4F, ...
         inputs = [settings.in_channels, *widths]
-        self.encoder = nn.ModuleList(block(inputs[i], widths[i], settings) for i in range(settings.depth))
+        strides = [settings.stride, *(1,) * settings.depth]
+        self.encoder = nn.ModuleList(block(inputs[i], widths[i], settings, strides[i]) for i in range(settings.depth))
         self.pool = _POOLING[dims](2)
         self.bottleneck = block(inputs[settings.depth], widths[-1], settings)
         self.upsample = nn.ModuleList(_UPSAMPLING[dims](widths[i + 1], widths[i], 2, stride=2) for i in range(settings.depth))
         self.gates = nn.ModuleList(AttentionGate(widths[i], settings) for i in range(settings.depth) if settings.attention)
         self.decoder = nn.ModuleList(block(2 * widths[i], widths[i], settings) for i in range(settings.depth))
-        self.head = _CONVOLUTION[dims](widths[0], len(settings.maps), 1)
+        head = _CONVOLUTION if settings.stride == 1 else _UPSAMPLING
+        self.head = head[dims](widths[0], len(settings.maps), settings.stride, settings.stride)
 
     def forward(self, x: Tensor, levels: list[Tensor] | None = None) -> Tensor:
         """Predict the maps before their activation.
@@ -129,14 +133,14 @@ class UNet(nn.Module):
         Parameters
         ----------
         x : Tensor, float, shape (B, C, Y, X)
-            Normalised image; Y and X are multiples of 2 ** depth.
+            Normalised image; Y and X, here in pixels, are multiples of `NetworkSettings.multiple`.
         levels : list, optional
             Is given what the decoder makes at each level, the coarsest first: (B, F * 2**level, Y / 2**level, X / 2**level).
 
         Returns
         -------
         Tensor, shape (B, maps, Y, X)
-            Logits of the classes, then the distance.
+            Logits of the classes, then the distance, of each pixel.
         """
         skips = []
         for block in self.encoder:
@@ -149,7 +153,7 @@ class UNet(nn.Module):
             x = self.decoder[level](self.joined(level, skips.pop(), x))  # (B, F * 2**level, ...)
             if levels is not None:
                 levels.append(x)
-        return self.answer(x)  # (B, maps, Y, X)
+        return self.answer(x)  # (B, maps, S * Y, S * X)
 
     def joined(self, level: int, skip: Tensor, x: Tensor) -> Tensor:
         """Return a skip and what comes from the level below, (B, F * 2**level, ...) both, as one: (B, 2F * 2**level, ...)."""
@@ -196,19 +200,20 @@ def receptive_radius(settings: NetworkSettings) -> int:
     Parameters
     ----------
     settings : NetworkSettings
-        Only the depth matters: shortcuts and gates look at one pixel.
+        Only depth and stride matter: shortcuts and gates look at one pixel.
 
     Returns
     -------
     int
         The largest distance over all positions of the pixel relative to the grid of the deepest level.
     """
-    reaches = (_needed(x, x, 0, settings.depth) for x in range(2**settings.depth))
-    return max(max(x - low, high - x) for x, (low, high) in enumerate(reaches))
+    stride = settings.stride
+    reaches = [(x, *_needed(x // stride, x // stride, 0, settings.depth)) for x in range(settings.multiple)]
+    return max(max(x - stride * low, stride * (high + 1) - 1 - x) for x, low, high in reaches)
 
 
 def _needed(low: int, high: int, level: int, depth: int) -> tuple[int, int]:
-    """Follow the interval [low, high] of a level's output back to the level's input."""
+    """Follow the interval [low, high] of a level's output back to the level's input, both in what the level sees as pixels."""
     low, high = low - BLOCK_REACH, high + BLOCK_REACH
     if level == depth:
         return low, high

@@ -17,7 +17,7 @@ _TIP = (
 
 
 class NetworkRows(QObject):
-    """Kind, width and depth of a network.
+    """Kind, width, depth and stride of a network.
 
     Parameters
     ----------
@@ -28,17 +28,19 @@ class NetworkRows(QObject):
     def __init__(self, parent: QWidget) -> None:
         """Start with the usual network."""
         super().__init__(parent)
-        self.architecture, self.width, self.depth = Choice(parent), Whole(parent), Whole(parent)
+        self.architecture = Choice(parent)
+        self.width, self.depth, self.stride = (Whole(parent) for _ in range(3))
         for name in ARCHITECTURES:
             self.architecture.addItem(WORDS[name], name)
         usual, docs, options = NetworkSettings(), field_docs(NetworkSettings), field_options(NetworkSettings)
-        for name, box in (("width", self.width), ("depth", self.depth)):
+        for name, box in (("width", self.width), ("depth", self.depth), ("stride", self.stride)):
             box.setRange(options[name]["min"], options[name]["max"])
             box.setValue(getattr(usual, name))
         rows = (
             ("Network", self.architecture, _TIP),
             ("Width", self.width, docs.get("width", "")),
             ("Depth", self.depth, docs.get("depth", "")),
+            ("Stride", self.stride, docs.get("stride", "")),
         )
         self.rows: list[tuple[QLabel, QWidget]] = [_row(title, editor, tip, parent) for title, editor, tip in rows]
 
@@ -55,7 +57,8 @@ class NetworkRows(QObject):
 
     def value(self) -> NetworkSettings:
         """Return the shape."""
-        return NetworkSettings.of(self.architecture.currentData(), width=self.width.value(), depth=self.depth.value())
+        shape = {"width": self.width.value(), "depth": self.depth.value(), "stride": self.stride.value()}
+        return NetworkSettings.of(self.architecture.currentData(), **shape)
 
 
 def _row(title: str, editor: QWidget, tip: str, parent: QWidget) -> tuple[QLabel, QWidget]:
