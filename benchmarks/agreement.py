@@ -2,8 +2,9 @@
 
     python -m benchmarks.agreement DATA/dsb2018 [--model nuclei] [--fold 0] [--every 4]
 
-The reference is the CPU in float32. A pixel differs when the nucleus it belongs to is not the partner (by largest overlap) of the nucleus
-it belongs to in the reference. Torch's own convolutions stand for another device: they sum in another order than OpenVINO's.
+The reference is the CPU in float32; the last column compares with the first row of the same format. A pixel differs when the nucleus it
+belongs to is not the partner (by largest overlap) of the nucleus it belongs to in the reference. Torch's own convolutions stand for
+another device: they sum in another order than OpenVINO's.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ WAYS = [
     ("cpu", "float32", True),
     ("cpu", "float32", False),
     ("cpu", "int8", True),
+    ("cpu", "int8", False),
     ("cpu", "bfloat16", True),
     ("cpu", "bfloat16", False),
-    *([("cuda", precision, True) for precision in ("auto", "bfloat16", "float16", "float32")] if torch.cuda.is_available() else []),
+    *([("cuda", precision, True) for precision in ("auto", "int8", "bfloat16", "float16", "float32")] if torch.cuda.is_available() else []),
 ]
 """Device, number format, and on the CPU whether OpenVINO may be used."""
 
@@ -45,8 +47,8 @@ def main() -> None:
     options = parser.parse_args()
     model = nus.load_model(options.model)
     items = list(read_fold(options.data, options.fold))[:: options.every]
-    reference = [segment(item, model, *WAYS[0]) for item in items]
-    print(markdown([row(way, [segment(item, model, *way) for item in items], reference) for way in WAYS]))
+    found = {way: [segment(item, model, *way) for item in items] for way in WAYS}
+    print(markdown([row(way, found) for way in WAYS]))
 
 
 def segment(item: Annotated, model: nus.Model, device: str, precision: str, openvino: bool) -> Any:
@@ -67,18 +69,24 @@ def convolutions(openvino: bool) -> Iterator[None]:
         yield
 
 
-def row(way: tuple[str, str, bool], found: list[Any], reference: list[Any]) -> dict[str, Any]:
-    """Compare the labels of one way with the reference."""
-    pixels = sum(labels.size for labels in reference)
-    differ = sum(different_pixels(old, new) for old, new in zip(reference, found, strict=True))
+def row(way: tuple[str, str, bool], found: dict[tuple[str, str, bool], list[Any]]) -> dict[str, Any]:
+    """Compare the labels of one way with the reference, and with the first way of the same format."""
     device, precision, openvino = way
+    alike = next(other for other in found if other[1] == precision)
     return {
         "device": device,
         "format": precision,
         "convolutions": "cuDNN" if device == "cuda" else "OpenVINO" if openvino else "torch",
-        "nuclei": sum(int(labels.max()) for labels in found),
-        "pixels that differ, %": f"{100 * differ / pixels:.5f}",
+        "nuclei": sum(int(labels.max()) for labels in found[way]),
+        "pixels that differ, %": different_share(found[WAYS[0]], found[way]),
+        "from the same format": different_share(found[alike], found[way]),
     }
+
+
+def different_share(reference: list[Any], found: list[Any]) -> str:
+    """Say how many pixels differ, %."""
+    differ = sum(different_pixels(old, new) for old, new in zip(reference, found, strict=True))
+    return f"{100 * differ / sum(labels.size for labels in reference):.5f}"
 
 
 def different_pixels(reference: Any, labels: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,11 +14,17 @@ import torch
 
 from napari_unet_seg.core.device import exact_float32, fetched
 from napari_unet_seg.core.unet import UNet, activate
+from napari_unet_seg.core.whole_numbers import in_whole_numbers
 
-_PLACED: WeakKeyDictionary[UNet, dict[str, tuple[Any, UNet]]] = WeakKeyDictionary()
+if TYPE_CHECKING:
+    from napari_unet_seg.core.quantization import Ranges
+
+_Key = tuple[str, frozenset[Any]]
+_PLACED: WeakKeyDictionary[UNet, dict[_Key, tuple[Any, UNet]]] = WeakKeyDictionary()
+_NONE: Ranges = {}
 
 
-def placed(network: UNet, device: str) -> UNet:
+def placed(network: UNet, device: str, ranges: Ranges = _NONE) -> UNet:
     """Return a folded copy of a network on a device.
 
     Parameters
@@ -27,21 +33,28 @@ def placed(network: UNet, device: str) -> UNet:
         It is not changed.
     device : {"cuda", "mps", "cpu"}
         Where to compute.
+    ranges : mapping
+        Of what its parts give, see `core.quantization`, if it is to compute in numbers of 8 bits.
 
     Returns
     -------
     UNet
         In evaluation mode; the one of the last time as long as the weights are the same. It must not be changed.
+
+    Raises
+    ------
+    KeyError
+        If the ranges are of another network.
     """
     weights = list(chain(network.parameters(), network.buffers()))
     if any(tensor.is_inference() for tensor in weights):  # torch does not count their changes
-        return _copied(network, device)
+        return _copied(network, device, ranges)
     with torch.no_grad():  # sums, since torch does not count what is changed by way of `Tensor.data` either
         state = [(tensor.data_ptr(), tensor._version, float(tensor.sum())) for tensor in weights]
-    known = _PLACED.setdefault(network, {})
-    if device not in known or known[device][0] != state:
-        known[device] = (state, _copied(network, device))
-    return known[device][1]
+    known, key = _PLACED.setdefault(network, {}), (device, frozenset(ranges.items()))
+    if key not in known or known[key][0] != state:
+        known[key] = (state, _copied(network, device, ranges))
+    return known[key][1]
 
 
 def begun(network: UNet, window: npt.NDArray[np.float32], device: str, dtype: torch.dtype) -> Callable[[], npt.NDArray[np.float16]]:
@@ -56,14 +69,14 @@ def begun(network: UNet, window: npt.NDArray[np.float32], device: str, dtype: to
     device : {"cuda", "mps", "cpu"}
         Where the network is.
     dtype : dtype
-        The number format of all layers but the last, which is float32.
+        The number format of all layers but the last, which is float32; int8 for a network that was placed with ranges.
 
     Returns
     -------
     callable
         Waits for the maps: float16, (maps, Y, X).
     """
-    with torch.inference_mode(), exact_float32(), torch.autocast(device, dtype, dtype != torch.float32):
+    with torch.inference_mode(), exact_float32(), torch.autocast(device, dtype, dtype in (torch.bfloat16, torch.float16)):
         image = torch.from_numpy(window)[None, None]
         if device == "cuda":
             image = image.pin_memory().to("cuda", non_blocking=True)
@@ -72,7 +85,9 @@ def begun(network: UNet, window: npt.NDArray[np.float32], device: str, dtype: to
     return lambda: wait().numpy()
 
 
-def _copied(network: UNet, device: str) -> UNet:
+def _copied(network: UNet, device: str, ranges: Ranges) -> UNet:
     folded = copy.deepcopy(network).eval().fold()
+    if ranges:
+        in_whole_numbers(folded, ranges)
     there: UNet = folded.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
     return there

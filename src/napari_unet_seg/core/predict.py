@@ -13,6 +13,8 @@ import numpy.typing as npt
 import torch
 
 from napari_unet_seg.core.axes import as_array, resolve_axes
+from napari_unet_seg.core.bands import put
+from napari_unet_seg.core.broken import count_broken
 from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.device import choose_device, compute_errors, number_formats
 from napari_unet_seg.core.flight import in_flight
@@ -20,7 +22,7 @@ from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.placement import begun, placed
 from napari_unet_seg.core.processor import on_processor, release_memory
 from napari_unet_seg.core.pyramid import Level, Pyramid
-from napari_unet_seg.core.quantization import ranges_of
+from napari_unet_seg.core.quantization import parts, ranges_of
 from napari_unet_seg.core.scaled_plane import Maps, Part, ScaledPlane
 from napari_unet_seg.core.tiling import Tile, aligned, padded_shape, plan_tiles, read_window
 from napari_unet_seg.core.unet import receptive_radius
@@ -114,7 +116,7 @@ class Predictor:
     @property
     def tile(self) -> int:
         """Edge of a tile in pixels, as set, or for this device, format and network."""
-        wide = self.model.settings.width > USUAL_WIDTH
+        wide = self.model.settings.width > USUAL_WIDTH * self.model.settings.stride
         name = self.device.name
         return self.settings.tile or (AUTOMATIC_TILE.get((name, self.dtype)) or AUTOMATIC_TILE[name, None]) // (2 if wide else 1)
 
@@ -190,21 +192,25 @@ class Predictor:
 
     def _place(self) -> None:
         with compute_errors("Loading the model"):
-            self.network = placed(self.model.network, self.device.name)
             self._choose_format()
-
-    def _choose_format(self) -> None:
-        """Take the first number format of those that may be taken that this model and this device can."""
-        for dtype in number_formats(self.device.name, self.settings.precision):
-            self._take(dtype)
-            if self.processor is not None or dtype != torch.int8:
-                return
-        raise SettingsError(f"8 bits (int8) cannot be had with {self.model.name!r} on {self.device.title}; set the precision to 'auto'.")
 
     def _take(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
+        self.network = placed(self.model.network, self.device.name)
         on_cpu = self.device.name == "cpu"
         self.processor = on_processor(self.network, dtype, ranges_of(self.model.card)) if on_cpu else None
+
+    def _choose_format(self) -> None:
+        """Take the first number format of those that may be taken that this model and this device can."""
+        ranges = ranges_of(self.model.card)
+        formats = number_formats(self.device.name, self.settings.precision)
+        for dtype in formats:
+            self._take(dtype)
+            if self.processor is not None or dtype != torch.int8:
+                return
+        if not set(parts(self.network)) <= set(ranges):
+            raise SettingsError(f"8 bits (int8) cannot be had with {self.model.name!r}, which has no ranges; set the precision to 'auto'.")
+        self.network = placed(self.model.network, self.device.name, ranges)
 
     def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
         """Run the network at its own scale, and bring the maps back."""
@@ -232,7 +238,7 @@ class Predictor:
 
         with closing(in_flight(tiles, _read, self.begin, AHEAD if self.device.name == "cuda" else 0)) as answers:
             for done, (step, answer) in enumerate(answers, start=1):
-                maps[:, *step.inside(box)] = answer[:, *step.inner]
+                put(maps[:, *step.inside(box)], answer[:, *step.inner])
                 yield Progress(STAGE, done, len(tiles))
         with compute_errors("Rescaling the maps"):
             return plane.bring_back(maps, box, part)
@@ -279,7 +285,7 @@ class Predictor:
         def _finish() -> Maps:
             with compute_errors(STAGE):
                 maps = wait()
-            if not np.isfinite(maps).all():
+            if count_broken(*maps):
                 if self.dtype == torch.float32:
                     raise ComputeError(f"The model {self.model.name!r} gives values that are no numbers; train it again or use another.")
                 raise _OverflowError

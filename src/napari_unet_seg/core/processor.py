@@ -67,7 +67,7 @@ class Processor:
         image = np.ascontiguousarray(window)[None, None]
         with self._lock:  # blocks may be worked on in threads
             maps: Maps = self._request.infer([image], share_inputs=True, share_outputs=True)[0][0].copy()
-        return maps
+        return maps.reshape(-1, *window.shape)
 
 
 def on_processor(network: UNet, dtype: torch.dtype, ranges: Ranges) -> Processor | None:
@@ -112,7 +112,7 @@ def release_memory() -> None:
 
 
 def _compiled(network: UNet, dtype: torch.dtype, threads: int, ranges: Ranges) -> openvino.CompiledModel | None:
-    precision = "f32" if dtype == torch.float32 or not cpu_has_bfloat16() else "bf16"
+    precision = "bf16" if dtype == torch.bfloat16 else "f32"  # with 8 bits: what is not of them, the image and the maps
     try:
         from napari_unet_seg.core.graph import compiled
 

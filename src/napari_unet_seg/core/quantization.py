@@ -3,7 +3,8 @@
 What a layer gives is rounded to 256 steps of the range that its values were seen to have, and each filter's weights to 255 of their own
 (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018; here after the
 training, without another). A narrow range has fine steps but clips more: that with the least squared error is taken (Nagel et al., "A White
-Paper on Neural Network Quantization", 2021, section 3.1). Sums of whole numbers are exact, so that windows of any size give the same bits.
+Paper on Neural Network Quantization", 2021, section 3.1). Sums of whole numbers are exact, so that windows of any size give the same bits,
+and other devices the same nuclei.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ CARD_KEY = "ranges"
 STEPS = 256
 """Of 8 bits."""
 SAMPLE = 20_000
-"""About as many values of each layer in each image are looked at."""
+"""Values of each layer in each image that tell its range."""
 _SHARES = np.geomspace(0.05, 1, 40)
 """Ranges that are tried, in parts of the widest; their neighbours differ by a twelfth."""
 _DIGITS = 5
@@ -86,7 +87,7 @@ def ranged(model: Model, ranges: Ranges, images: int) -> Model:
     return replace(model, card={**model.card, CARD_KEY: {"layers": layers, "images": images}})
 
 
-def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]]) -> dict[str, tuple[float, float]]:
+def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]], sample: int = SAMPLE) -> dict[str, tuple[float, float]]:
     """Look at what the parts of a network give for some images.
 
     Parameters
@@ -95,6 +96,8 @@ def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]]) ->
         It is not changed.
     windows : iterable of ndarray of float32, shape (Y, X)
         Normalised images of the kinds that the model is for; edges are multiples of `NetworkSettings.multiple`.
+    sample : int
+        About as many values of each layer in each image are looked at.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def measure_ranges(network: UNet, windows: Iterable[npt.NDArray[np.float32]]) ->
     """
     network = copy.deepcopy(network).eval().fold()
     seen: dict[str, list[npt.NDArray[np.float32]]] = defaultdict(list)
-    hooks = [part.register_forward_hook(partial(_note, seen[name])) for name, part in parts(network).items()]
+    hooks = [part.register_forward_hook(partial(_note, seen[name], sample)) for name, part in parts(network).items()]
     with torch.inference_mode():
         for window in windows:
             network(torch.from_numpy(window)[None, None])
@@ -121,6 +124,36 @@ def parts(network: UNet) -> dict[str, nn.Module]:
         elif isinstance(module, AttentionGate) or name.startswith("upsample."):
             handing[name] = module
     return handing
+
+
+def grids(network: UNet, ranges: Ranges) -> dict[str, tuple[float, float]]:
+    """Fit the ranges of a network to what whole numbers can hold: 0 is one of the steps, and what is joined has the same steps.
+
+    So a convolution is a sum of whole numbers, which every library and device adds up alike. Left to itself, OpenVINO would fit them in a
+    way of its own, which keeps less.
+
+    Parameters
+    ----------
+    network : UNet
+    ranges : mapping
+        As measured, by the name of the part.
+
+    Returns
+    -------
+    dict
+        The lowest and the highest step of each part.
+
+    Raises
+    ------
+    KeyError
+        If they are of another network.
+    """
+    fitted = {name: ranges[name] for name in parts(network)}
+    for level in range(network.settings.depth):
+        skip, below = f"{'gates' if network.gates else 'encoder'}.{level}", f"upsample.{level}"
+        ends = list(zip(fitted[skip], fitted[below], strict=True))
+        fitted[skip] = fitted[below] = (min(ends[0]), max(ends[1]))
+    return {name: _with_zero(low, high) for name, (low, high) in fitted.items()}
 
 
 def ranges_of(card: Mapping[str, Any]) -> Ranges:
@@ -147,10 +180,16 @@ def ranges_of(card: Mapping[str, Any]) -> Ranges:
     return ranges
 
 
-def _note(values: list[npt.NDArray[np.float32]], part: nn.Module, _: Any, given: Tensor) -> None:
+def _with_zero(low: float, high: float) -> tuple[float, float]:
+    step = (high - low) / (STEPS - 1)
+    below = round(-low / step)
+    return -below * step, (STEPS - 1 - below) * step
+
+
+def _note(values: list[npt.NDArray[np.float32]], sample: int, part: nn.Module, _: Any, given: Tensor) -> None:
     """Take in some of what a part gives for an image."""
     found = torch.relu(given) if isinstance(part, Convolution) else given  # a block rectifies what it hands on
-    values.append(found.flatten()[:: max(1, found.numel() // SAMPLE)].numpy().copy())
+    values.append(found.flatten()[:: max(1, found.numel() // sample)].numpy().copy())
 
 
 def _best_range(values: npt.NDArray[np.float32]) -> tuple[float, float]:
