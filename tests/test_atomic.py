@@ -217,10 +217,12 @@ def test_a_file_larger_than_allowed(tmp_path, ending):
 WRITE_SLOWLY_AND_FAIL = """
 import sys, threading, time
 import dask.array as da
+import dask.system
 import numpy as np
 from napari_unet_seg.io.labels_info import LabelsInfo
 from napari_unet_seg.io.writers import write_labels
 
+dask.system.CPU_COUNT = 2  # wherever it is tested
 begun = threading.Barrier(2, timeout=60)
 
 def block(block_id):

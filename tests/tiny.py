@@ -25,6 +25,12 @@ ENGINE = [
 
 def discs(shape=(128, 128), count=12, seed=0, radius=(6, 11)):
     """Return a uint16 image of bright discs on a noisy ground, and its int32 labels; discs may touch, never overlap."""
+    image, labels = _discs(tuple(shape), count, seed, tuple(radius))
+    return image.copy(), labels.copy()
+
+
+@cache
+def _discs(shape, count, seed, radius):
     random = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
@@ -66,6 +72,6 @@ def _engine_digest():
     """Hash what decides the weights, so that they are trained again whenever it changes."""
     import torch
 
-    parts = [importlib.import_module(f"napari_unet_seg.{name}") for name in ENGINE] + [discs, _train_tiny]
+    parts = [importlib.import_module(f"napari_unet_seg.{name}") for name in ENGINE] + [_discs, _train_tiny]
     sources = "".join(inspect.getsource(part) for part in parts)
     return hashlib.sha256((torch.__version__ + sources).encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,7 +55,20 @@ def start(*words: object, **options: object) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so it is where tests run in the background, and the process would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen([*COMMAND, *map(str, words)], text=True, env=environment, **pipes)
+
+
+def read_terminal(leader: int) -> str:
+    """Read what is shown on a pseudo-terminal until its program ends; one that nobody reads becomes full, and stops the program."""
+    shown = bytearray()
+    try:
+        while part := os.read(leader, 4096):
+            shown += part
+    except OSError:  # Linux ends a pseudo-terminal in this way
+        pass
+    return shown.decode()
 
 
 def many_images(folder: Path, count: int) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from napari_unet_seg.core.checkpoint import Model
 from napari_unet_seg.core.trainer import Trainer
 from napari_unet_seg.errors import ModelError, WriteError
 from napari_unet_seg.progress import Command, Progress
-from tests.cli.conftest import Run, start
+from tests.cli.conftest import Run, read_terminal, start
 from tests.tiny import discs, tiny_model
 
 QUICK = ("--batch", 2, "--patch", 64, "--device", "cpu")
@@ -67,11 +68,12 @@ def test_sparse_labels_teach_by_rings_or_painted_ground(run: Run, folders: None,
     ground = run(*words, "-o", "ground", "--sparse", "--ground", "known")
     assert "unknown 0 %" in ground.stderr
     assert rings.exit_code == ground.exit_code == 0
-    alone = run(*words, "-o", "alone", "--sparse", "--remember", 0, "--blend", 1)
+    alone = run(*words, "-o", "alone", "--sparse", "--remember", 0, "--blend", 1, "--learning", "all")
     assert alone.exit_code == 0
     remembered, forgotten = (nus.load_model(Path(f"{name}.safetensors").absolute()).card for name in ("rings", "alone"))
     assert (remembered["training"]["remember"], "remembered" in remembered, remembered["share"]) == (1, True, 0.5)
     assert (forgotten["training"]["remember"], "remembered" in forgotten, forgotten["share"]) == (0, False, 1)
+    assert (remembered["learning"], forgotten["learning"]) == ("first", "all")
 
 
 def test_an_interrupted_run_is_resumed(run: Run, folders: None, model: str, monkeypatch: pytest.MonkeyPatch):
@@ -217,8 +219,10 @@ def test_ctrl_c_keeps_what_was_reached(folders: None, model: str):
         shown = ""
         while "loss" not in shown:  # the bar tells that the first step is done
             shown += os.read(leader, 4096).decode()
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=120)
+        with ThreadPoolExecutor(1) as reader:
+            reader.submit(read_terminal, leader)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=120)
     os.close(leader)
     assert process.returncode == 0
     steps = nus.load_model(Path("mine.safetensors").absolute()).card["steps"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unet_seg.core import bands as bands_module
-from napari_unet_seg.core.bands import bands, cores, each, filled, looked_up
+from napari_unet_seg.core.bands import bands, cores, each, filled, looked_up, put
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -41,7 +41,7 @@ def test_answers_come_in_order_and_no_thread_is_left(threads):
 
 def test_threads_work_side_by_side(threads):
     """Each waits for all others: fewer threads than that would wait for ever."""
-    meeting = threading.Barrier(threads, timeout=20)
+    meeting = threading.Barrier(threads, timeout=60)
     each(lambda _: meeting.wait(), range(threads))
 
 
@@ -54,6 +54,14 @@ def test_the_first_error_is_raised_and_no_thread_is_left(threads):
     with pytest.raises(MemoryError, match="at 3"):
         each(fail, range(40))
     assert ours() == []
+
+
+def test_planes_are_put_where_they_belong(threads):
+    values = np.random.default_rng(0).random((2, 90, 80)).astype(np.float16)
+    target = np.zeros((2, 100, 100), np.float16)
+    put(target[:, 5:95, 10:90], values)
+    np.testing.assert_array_equal(target[:, 5:95, 10:90], values)
+    assert np.count_nonzero(target) == np.count_nonzero(values)
 
 
 def test_filled_and_looked_up_are_what_one_step_gives(threads):

@@ -87,7 +87,7 @@ def test_a_region_from_a_file_is_that_file(widget, image, tmp_path, qtbot):
     path = tmp_path / "areas.geojson"
     path.write_text('{"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9]]]}')
     widget.region.choose_file(path)
-    qtbot.waitUntil(lambda: widget.region.file == path, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.region.file == path, timeout=60_000)
     assert f"--region {path}" in copied(widget, "Copy as command")
 
 

@@ -36,7 +36,7 @@ def history(layer, owner):
 
 def settle(history, qtbot):
     count = history.edits
-    qtbot.waitUntil(lambda: history.edits > count, timeout=5000)
+    qtbot.waitUntil(lambda: history.edits > count, timeout=60_000)
 
 
 def same(layer):

@@ -116,7 +116,7 @@ class TestImages:
         def look(*wanted):
             asked.append(wanted[1])
             yield Progress(LOOKING, 0, 0)
-            assert go.wait(10)
+            assert go.wait(60)
             return Found(trouble=f"nothing for {wanted[1]!r}")
 
         monkeypatch.setattr(folder_rows, "look_steps", look)

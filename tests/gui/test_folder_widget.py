@@ -79,7 +79,7 @@ def engine(monkeypatch, folder):
         def steps(self, order):
             for done, source in enumerate(order.sources):
                 yield Progress(f"Segmenting {source.shown}", done, len(order.sources), notice=self.notice)
-                assert self.go.wait(10)
+                assert self.go.wait(60)
                 if self.error is not None:
                     raise self.error
                 outcome = Outcome(source, error="it is damaged" if source.relative.name == "c.tif" else "", nuclei=2, planes=1, times=1)

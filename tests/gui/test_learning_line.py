@@ -66,7 +66,7 @@ def test_what_is_painted_during_a_count_is_counted_after_it(line, viewer, image,
 
     def slowly(material):
         counts.append(material)
-        assert go.wait(10)
+        assert go.wait(60)
         return (yield from count_steps(material))
 
     monkeypatch.setattr(learning_line, "count_steps", slowly)

@@ -56,7 +56,7 @@ def test_closing_ends_the_run_and_leaves_nothing_behind(viewer, runs, qtbot, wha
         begin(widget, runs, qtbot)
     else:
         widget.run_button.click()
-        assert runs.closed.wait(10)
+        assert runs.closed.wait(60)
     alive = weakref.ref(widget)
     if what == "dock":
         viewer.window.remove_dock_widget(widget)
@@ -64,7 +64,7 @@ def test_closing_ends_the_run_and_leaves_nothing_behind(viewer, runs, qtbot, wha
         viewer.close()
     del widget
     runs.go.set()
-    assert runs.closed.wait(10)
+    assert runs.closed.wait(60)
     qtbot.waitUntil(lambda: gc.collect() >= 0 and alive() is None, timeout=WAIT_MS)
     assert len(progress._all_instances) == 0
     if what == "dock":  # the viewer lives on without it

@@ -213,9 +213,9 @@ class TestStacks:
         labels.paint((0, 1, 1), 99)  # tells of itself, as a stroke of the mouse does
         after = labels.data.copy()
         qtbot.wait(2 * REST_MS)
+        qtbot.waitUntil(lambda: not tiny.live.busy, timeout=WAIT_MS)
         assert np.array_equal(labels.data, after)
         assert tiny.results.of(stack).edited
-        assert not tiny.live.busy
 
 
 class TestWhatNeedsARun:

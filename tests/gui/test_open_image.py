@@ -26,7 +26,7 @@ from napari_unet_seg.io.tiff_writer import write_tiff
 from napari_unet_seg.io.zarr_writer import write_zarr
 from tests.io.annotated import kaggle
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 CHANNELS = ("DAPI", "GFP", "Membrane")
 PIXELS = np.random.default_rng(0).integers(0, 4096, (3, 40, 50), np.uint16)
 
@@ -293,7 +293,7 @@ class TestBesideTheWindow:
 
         def read(path):
             slow.threads.append(threading.current_thread())
-            assert slow.wait(10)
+            assert slow.wait(60)
             return real(path)
 
         monkeypatch.setattr(module, "open_image", read)
@@ -328,7 +328,7 @@ class TestBesideTheWindow:
         qtbot.waitUntil(lambda: bool(slow.threads), timeout=WAIT_MS)
         viewer.close()
         slow.set()
-        slow.threads[0].join(10)
+        slow.threads[0].join(60)
         qtbot.waitUntil(lambda: not progress._all_instances, timeout=WAIT_MS)
         assert len(slow.threads) == 1
         assert not viewer.layers

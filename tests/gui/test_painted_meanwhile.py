@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QCoreApplication, Qt
 
 from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.gui import teller as teller_module
+from napari_unet_seg.gui.measure_widget import MeasureWidget
+from napari_unet_seg.gui.retell import retell_steps
 from napari_unet_seg.gui.teller import Teller
 from tests.gui.conftest import WAIT_MS, ready
 from tests.gui.mouse import drag
 from tests.gui.test_live_ends import BOX
 from tests.gui.test_region_picker import choose
 from tests.tiny import discs
+
+DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 @pytest.fixture
@@ -34,9 +43,23 @@ def half_way(tiny, segmented, qtbot):
         with qtbot.waitSignal(tiny.live.shown, timeout=WAIT_MS):
             tiny.form.rows["min_area"].set(area)
         assert tiny.live.busy
+        for live in tiny.live.lives:
+            live._rest.stop()  # until the test goes on, however slow the machine is
         return labels
 
     return move
+
+
+@pytest.fixture
+def settled(settled):
+    """Let the slider rest, and wait until the result follows wholly."""
+
+    def wait(widget):
+        for live in widget.live.lives:
+            live._rest.start()
+        settled(widget)
+
+    return wait
 
 
 def assert_table_is_of(labels, plane, rows=None):
@@ -158,12 +181,61 @@ def test_nuclei_in_3d_are_those_that_the_layer_shows(tiny, viewer, stack, half_w
     assert labels.features["volume"].tolist() == counts[counts > 0].tolist()
 
 
-def test_a_dock_that_is_closed_leaves_a_table_that_is_right(tiny, viewer, plane, half_way):
-    labels = half_way()
+def test_a_dock_that_is_closed_leaves_a_table_that_will_be_right_and_a_window_that_did_not_wait(
+    tiny, viewer, plane, half_way, qtbot, monkeypatch
+):
+    labels, measuring = half_way(), []
+
+    def noted(task):
+        measuring.append(threading.current_thread())
+        return (yield from retell_steps(task))
+
+    monkeypatch.setattr(teller_module, "retell_steps", noted)
     stroke(viewer, labels, "paint")
     viewer.window.remove_dock_widget(tiny)
+    assert not tiny.live.busy
+    qtbot.waitUntil(lambda: 99 in labels.features["index"].tolist(), timeout=WAIT_MS)
     assert_table_is_of(labels, labels.data)
+    assert threading.main_thread() not in measuring
     viewer.window.add_dock_widget(tiny)  # which deletes it with the window
+    qtbot.waitUntil(lambda: not QCoreApplication.instance().findChildren(Teller, options=DIRECT), timeout=WAIT_MS)
+
+
+@pytest.fixture
+def fails(monkeypatch):
+    """Measuring fails; the sentence that is told then."""
+
+    def measure(task):
+        yield from retell_steps(task)
+        raise MemoryError
+
+    monkeypatch.setattr(teller_module, "retell_steps", measure)
+    return (
+        "What you painted in “discs nuclei” is kept, but not measured: Memory ran out; close other programs, or crop the image. "
+        "Press Measure in “Measure nuclei”, and its table tells of it."
+    )
+
+
+def test_a_table_that_cannot_follow_a_closed_dock_is_told_of_by_napari(tiny, viewer, plane, half_way, fails, qtbot):
+    labels = half_way()
+    stroke(viewer, labels, "paint")
+    notification_manager.records.clear()
+    viewer.window.remove_dock_widget(tiny)
+    qtbot.waitUntil(lambda: [one.message for one in notification_manager.records] == [fails], timeout=WAIT_MS)
+    viewer.window.add_dock_widget(tiny)  # which deletes it with the window
+    qtbot.waitUntil(lambda: not QCoreApplication.instance().findChildren(Teller, options=DIRECT), timeout=WAIT_MS)
+
+
+def test_a_table_that_cannot_follow_is_told_of_with_what_to_do(tiny, viewer, plane, half_way, settled, fails, qtbot):
+    labels = half_way()
+    stroke(viewer, labels, "paint")
+    settled(tiny)
+    assert tiny.status.message.text.text() == fails
+    dock = MeasureWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Measure nuclei")
+    with qtbot.waitSignal(dock.job.finished, timeout=WAIT_MS):
+        dock.run_button.click()
+    assert_table_is_of(labels, labels.data, labels.features.sort_values("index"))
 
 
 def test_a_deleted_layer_is_told_of_no_more(tiny, viewer, plane, half_way):

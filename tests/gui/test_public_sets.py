@@ -20,7 +20,7 @@ from napari_unet_seg.progress import Progress
 from tests.io.annotated import beside, kaggle
 from tests.io.test_downloads import Server
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture
@@ -87,8 +87,9 @@ def test_kaggles_layout_opens_too(viewer, served):
 def test_a_failure_adds_nothing(viewer, served):
     server, _ = served("BBBC039", beside)
     server.status = 404
-    with pytest.raises(ReadError, match="error 404"):
+    with pytest.raises(ReadError, match="error 404") as refused:
         viewer.open_sample("napari-unet-seg", "bbbc039")
+    assert refused.value.__cause__.fp.closed
     assert len(viewer.layers) == 0
 
 

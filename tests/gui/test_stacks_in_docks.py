@@ -45,6 +45,32 @@ def test_nuclei_in_3d_are_measured_as_a_whole(tiny, stack, segmented, measured):
     assert {"volume_um3", "planes", "score"} <= set(labels.features), "what was known stays"
 
 
+def test_the_table_of_nuclei_in_3d_follows_strokes_and_their_undo(tiny, viewer, stack, segmented, correct, qtbot):  # noqa: F811
+    labels = segmented(tiny)
+    labels.features = labels.features.assign(remark="kept")
+    viewer.layers.selection.active = labels
+    dock = correct()
+    ready(dock, qtbot)
+    before, erased = labels.features, int(labels.features["label"].iloc[0])
+
+    def follows(count):
+        rows = labels.features
+        volumes = np.bincount(labels.data.ravel())[1:]
+        assert rows["index"].tolist() == rows["label"].tolist()
+        return len(rows) == count and rows.set_index("label")["volume"].sort_index().tolist() == volumes[volumes > 0].tolist()
+
+    assert follows(len(before))
+    labels.data_setitem(np.nonzero(labels.data == erased), 0)
+    qtbot.waitUntil(lambda: follows(len(before) - 1), timeout=WAIT_MS)
+    labels.data_setitem(tuple(np.argwhere(labels.data == 0)[:30].T), int(before["label"].iloc[-1]))
+    qtbot.waitUntil(lambda: follows(len(before) - 1), timeout=WAIT_MS)
+    assert set(labels.features["remark"]) == {"kept"}
+    dock.undo()
+    dock.undo()
+    qtbot.waitUntil(lambda: follows(len(before)), timeout=WAIT_MS)
+    assert list(labels.features) == list(before)
+
+
 def test_a_followed_movie_is_measured_at_each_time(tiny, movie, segmented, measured):  # noqa: F811
     labels = segmented(tiny)
     tracks = labels.features["track"].tolist()

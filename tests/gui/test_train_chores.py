@@ -37,7 +37,7 @@ def chores(owner, go, monkeypatch):
 
     def steps(*arguments):
         yield Progress("Working", 1, 2)
-        assert go.wait(10)
+        assert go.wait(60)
         if arguments and arguments[-1] == "taken":
             raise ModelError("There is a model named 'taken' already.")
         return arguments[-1] if arguments else PLAN

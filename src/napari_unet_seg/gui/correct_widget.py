@@ -27,6 +27,7 @@ from napari_unet_seg.gui.marks import Marks
 from napari_unet_seg.gui.review import Review
 from napari_unet_seg.gui.status import Message
 from napari_unet_seg.gui.tool_panel import ToolPanel
+from napari_unet_seg.gui.volume_rows import VolumeRows
 from napari_unet_seg.gui.words import count_words, explain
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class CorrectWidget(Dock):
             self.history = EditHistory(layer, self)
             self.history.changed.connect(self._show_state)
             self.history.replaced.connect(self._recount)
+            VolumeRows(self.history).failed.connect(self._show_error)
             self.keys.bind(layer)
         self.tools.follow(self.history)
         self.review.follow(self.history)

@@ -118,6 +118,16 @@ class EditHistory(CorrectedLayer):
         """Give new nuclei numbers above this; those of the layer that this one is a part of go so far."""
         self._others = highest
 
+    def tell(self, table: pd.DataFrame) -> None:
+        """Give the layer a table that is true of its pixels.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+        """
+        with self._at_once():
+            self.layer.features = table
+
     @property
     def untouched(self) -> bool:
         """Whether nobody has corrected the layer yet, so that a run or a slider may still put other nuclei there."""
@@ -257,9 +267,8 @@ class EditHistory(CorrectedLayer):
         features = self.layer.features
         if not can_follow(features, self.leading) and len(features.columns):
             self._own = table
-            return
-        with self._at_once():
-            self.layer.features = table
+        else:
+            self.tell(table)
 
     def _forget_rows(self, event: object = None) -> None:
         if not self._ours:

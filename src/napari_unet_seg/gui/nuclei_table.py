@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_WIDEST, _LOOKED_AT = 160, 40
-"""Pixels of a column at first, and rows whose texts decide on it."""
+_WIDEST, _LOOKED_AT = 112, 40
+"""Pixels of a column at first, so that a mean is seen beside number and area in a narrow dock, and rows whose texts decide on it."""
 _NOWHERE = QModelIndex()
 _ROWS = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 _FOCUS = QItemSelectionModel.SelectionFlag.NoUpdate

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 
+from napari_unet_seg.errors import ComputeError
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.layers import layer_axes, read_source
 from napari_unet_seg.gui.retell import Painted, retell_steps
-from napari_unet_seg.progress import drain
+from napari_unet_seg.gui.words import explain
 
 if TYPE_CHECKING:
     from napari_unet_seg.gui.result import Result
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 WAIT_MS = 100
 """Time until the pixels are looked at: napari's brush tells of a stroke before it changes them; and until they are looked at once more."""
+STALE = "What you painted in “{}” is kept, but not measured: {} Press Measure in “Measure nuclei”, and its table tells of it."
 
 
 class Teller(QObject):
@@ -25,16 +28,16 @@ class Teller(QObject):
 
     Parameters
     ----------
-    parent : QObject
+    parent : QObject or None
         Its owner, with which it is deleted.
     """
 
     told = Signal()
     """The table follows."""
     failed = Signal(object)
-    """The exception for which it does not."""
+    """The exception for which it does not, and what to do then."""
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject | None) -> None:
         """Start with nothing to tell of."""
         super().__init__(parent)
         self._of: tuple[Result, SegmentSettings] | None = None
@@ -65,11 +68,14 @@ class Teller(QObject):
             self._soon.start()
 
     def finish(self) -> None:
-        """Do at once what is still to be done, since the dock is closed."""
+        """Do what is still to be done without the owner, which is closed: another one, whose owner is the program, ends when it is done."""
         if self._of is not None:
-            result, told = self._of[0], drain(retell_steps(self._painted(*self._of)))
+            other = Teller(QCoreApplication.instance())
+            other.failed.connect(_notify)
+            for end in (other.told, other.failed):
+                end.connect(other.deleteLater)
+            other.tell(*self._of)
             self.forget()
-            result.retell(told)
 
     def forget(self) -> None:
         """Tell of nothing any more."""
@@ -98,5 +104,12 @@ class Teller(QObject):
 
     def _fail(self, error: BaseException) -> None:
         if self._of is not None and not self._soon.isActive():
+            stale = ComputeError(STALE.format(self._of[0].labels.name, explain(error)))
+            stale.__cause__ = error  # for the details
             self._of = None
-            self.failed.emit(error)
+            self.failed.emit(stale)
+
+
+def _notify(error: BaseException) -> None:
+    """Let napari tell of what a closed dock cannot."""
+    show_error(explain(error))

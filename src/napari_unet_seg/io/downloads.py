@@ -183,6 +183,7 @@ def _explained(archive: Archive) -> Iterator[None]:
     try:
         yield
     except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
         raise ReadError(f"{host} does not give {archive.name} (error {error.code}, {error.reason}); try again later.") from error
     except urllib.error.URLError as error:
         why = getattr(error.reason, "strerror", None) or error.reason
