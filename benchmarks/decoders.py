@@ -19,7 +19,8 @@ from skimage.segmentation import watershed
 
 import napari_unet_seg as nus
 from benchmarks.dsb2018 import Annotated, markdown, read_fold
-from napari_unet_seg.core.instances import fill_holes, select
+from napari_unet_seg.core.holes import fill_holes
+from napari_unet_seg.core.instances import select
 from napari_unet_seg.core.normalize import estimate_limits
 from napari_unet_seg.core.predict import Predictor
 

@@ -57,7 +57,8 @@ def milliseconds(work: Callable[[], Any]) -> float:
 
 def decoding_times(maps: Any, name: str, values: Iterable[Any]) -> tuple[float, float]:
     """Return the median milliseconds of decoding from nothing, and of decoding the same plane once more with another value."""
-    from napari_unet_seg.core.instances import Decoding, instances
+    from napari_unet_seg.core.decoding import Decoding
+    from napari_unet_seg.core.instances import instances
     from napari_unet_seg.settings import SegmentSettings
 
     settings = [SegmentSettings(**{name: value}) for value in values]

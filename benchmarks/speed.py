@@ -92,7 +92,7 @@ def ours(image: Any, model: nus.Model) -> Times:
     taken: Times = defaultdict(float)
     with ExitStack() as stack:
         stack.enter_context(patch.object(Predictor, "run", timed(Predictor.run, taken, "network")))
-        stack.enter_context(patch.object(plane_module, "instances", timed(plane_module.instances, taken, "decoder")))
+        stack.enter_context(patch.object(plane_module, "decode", timed(plane_module.decode, taken, "decoder")))
         started = time.perf_counter()
         nus.segment(image, model, "cpu")
         whole = time.perf_counter() - started

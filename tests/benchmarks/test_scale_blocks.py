@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from benchmarks import scale_blocks, scale_cluster, scale_start
+from benchmarks import scale_blocks, scale_cluster, scale_cores, scale_files, scale_start
 from benchmarks.large_image import CHUNK, make_chunk, read_pieces, write_image
 from benchmarks.scale_blocks import cut_nuclei
 from tests.benchmarks.conftest import write_pair
@@ -78,3 +78,36 @@ def test_start_and_small_files(tmp_path, model_file, monkeypatch):
     assert (start["s"], start["s more"], start["met"]) == (2.0, 0.5, True)
     assert many["files"] == 3
     assert many["times the network"] > 1
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A data set with one image of 256 x 256."""
+    folder = tmp_path / "data"
+    write_pair(folder / "images" / "n.png", folder / "masks" / "n.png", 0, shape=(256, 256), count=40)
+    (folder / "index.csv").write_text("id,modality,fold,field\nn,bright,0,0\n")
+    return folder
+
+
+def test_small_files(tmp_path, small, model_file, capsys):
+    target = tmp_path / "found.json"
+    scale_files.main([str(small), "--model", str(model_file), "--files", "12", "--json", str(target)])
+    found = json.loads(target.read_text())
+    [row] = found["rows"]
+    assert row["files"] == 12
+    assert row["nuclei"] > 12
+    assert row["s"] > row["network s"] > 0
+    assert row["s, times the network"] > 1
+    assert len(found["memory_mb"]) == 12
+    assert "times the network" in capsys.readouterr().out
+
+
+def test_what_cores_share(tmp_path, small, model_file, capsys):
+    target = tmp_path / "found.json"
+    scale_cores.main([str(small), "--model", str(model_file), "--edge", "512", "--repeats", "1", "--json", str(target)])
+    found = json.loads(target.read_text())
+    stages = {row["stage"]: row["processor ms a megapixel"] for row in found["rows"]}
+    assert set(stages) >= {"hills and passes", "drawing the labels", "normalising", "limits", "one core alone"}
+    assert all(value >= 0 for value in stages.values())
+    assert found["Mpx/s"]["16"] > found["Mpx/s"]["1"] > 0
+    assert "besides the network" in capsys.readouterr().out

@@ -40,3 +40,13 @@ def test_a_single_plane_has_no_plane_columns_and_may_be_empty():
 def test_without_a_plane_there_is_no_table():
     with pytest.raises(InputError, match="no planes"):
         Assembly("ZYX", (0, 8, 20)).table()
+
+
+def test_the_only_plane_is_not_copied():
+    for shape, index in (((8, 20), ()), ((1, 1, 8, 20), (0, 0))):
+        labels = plane(3)
+        found = Assembly("TZYX"[4 - len(shape) :], shape)
+        found.add(index, labels, measure_plane(labels))
+        assert found.labels.shape == shape
+        assert np.shares_memory(found.labels, labels)
+        assert (found.count, len(found.table())) == (3, 3)

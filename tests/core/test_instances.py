@@ -7,7 +7,10 @@ import pytest
 from scipy import ndimage
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.instances import border_labels, classes, fill_holes, first_pixels, instances, select, split
+from napari_unet_seg.core import bands
+from napari_unet_seg.core.decoding import Decoding
+from napari_unet_seg.core.holes import fill_holes
+from napari_unet_seg.core.instances import border_labels, classes, first_pixels, instances, select, split
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
 
@@ -272,6 +275,27 @@ def test_numbers_without_gaps_whatever_came_in():
     labels = np.zeros((4, 4), np.int32)
     labels[0, 3], labels[2, 0], labels[3, 3] = 900, 7, 30
     assert select(labels, ALL)[labels > 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_the_number_of_threads_changes_no_pixel(threads, monkeypatch: pytest.MonkeyPatch):
+    """Of crowded planes with holes, specks and flat hills, in bands of a few rows."""
+    planes = []
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        distance, background = (ndimage.gaussian_filter(random.random((83, 61 + seed)), sigma) for sigma in (1 + seed, seed / 2))
+        maps = np.stack([(part - part.min()) / np.ptp(part) for part in (background, distance)])
+        planes.append((np.round(maps * 8) / 8 if seed == 2 else maps).astype(np.float16))
+    changes = ({}, {"min_area": 30, "exclude_border": True}, {"fill_holes": False, "splitting": 0.9, "probability": 0.2})
+    expected = [instances(maps, SegmentSettings(**change)) for maps in planes for change in changes]
+    monkeypatch.setattr(bands, "PIXELS", 700)
+    monkeypatch.setattr(bands, "cores", lambda: threads)
+    found = [instances(maps, SegmentSettings(**change)) for maps in planes for change in changes]
+    again = [decoding.labels(SegmentSettings(**change)) for decoding in map(Decoding, planes) for change in changes]
+    assert max(int(labels.max()) for labels in expected) > 20
+    for one, other, third in zip(expected, found, again, strict=True):
+        np.testing.assert_array_equal(other, one)
+        np.testing.assert_array_equal(third, one)
 
 
 def test_split_numbers_each_nucleus_once():

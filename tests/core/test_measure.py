@@ -12,6 +12,7 @@ from scipy import ndimage
 
 import napari_unet_seg as nus
 from napari_unet_seg.core.measure import add_physical, measure, measure_intensities, measure_plane
+from napari_unet_seg.core.score import Foreground
 from napari_unet_seg.errors import InputError
 
 SHAPE_COLUMNS = [
@@ -264,6 +265,13 @@ def test_the_score_is_the_mean_probability(dtype):
     assert table["score"].tolist() == [0.625, 0.25]
     assert list(table) == [*SHAPE_COLUMNS, "score", "index"]
     assert table["index"].tolist() == [1, 2]
+
+
+def test_a_score_from_the_background_is_that_of_its_opposite():
+    random = np.random.default_rng(0)
+    background = random.random((20, 30)).astype(np.float16)
+    labels = np.kron(np.arange(6, dtype=np.int32).reshape(2, 3), np.ones((10, 10), np.int32))
+    pd.testing.assert_frame_equal(measure_plane(labels, Foreground(background)), measure_plane(labels, 1 - background))
 
 
 def test_the_score_of_no_nuclei():

@@ -74,6 +74,16 @@ def collect(steps):
     return result, [notice for notice in notices if notice]
 
 
+def test_the_maps_of_the_decoder_can_be_had_alone():
+    image, _ = discs((200, 300), count=30)
+    predictor = Predictor(tiny_model(), "cpu", nus.SegmentSettings(tile=96))
+    limits = estimate_limits(image, predictor.settings)
+    for diameter in (0.0, 1.3 * predictor.known_diameter):
+        every, two = (nus.drain(predictor.iter_maps(image, limits, diameter, every=every)) for every in (True, False))
+        assert len(every) > len(two) == 2
+        np.testing.assert_array_equal(two, every[[0, -1]])
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import napari_unet_seg as nus
-from napari_unet_seg.core.instances import Decoding, instances
+from napari_unet_seg.core.decoding import Decoding
+from napari_unet_seg.core.instances import instances
 from napari_unet_seg.core.redecode import MapStack, iter_redecode
 from napari_unet_seg.core.segment import iter_work, prepare
 from napari_unet_seg.errors import InputError

@@ -277,7 +277,7 @@ def test_a_runtime_error_anywhere_becomes_one_of_ours(monkeypatch):
     for settings in (None, fixed):
         with pytest.raises(UnetSegError, match="a chunk is damaged"):
             segment(lazy, settings=settings)
-    monkeypatch.setattr(plane_module, "instances", broken)
+    monkeypatch.setattr(plane_module, "decode", broken)
     with pytest.raises(ComputeError, match="a chunk is damaged"):
         segment(np.zeros((64, 64)))
 

@@ -420,7 +420,7 @@ def test_the_network_stays_in_one_thread_and_the_rest_leaves_it(folder, monkeypa
     for name in "abcd":
         write(f"data/{name}.tif")
     network, decoder = set(), set()
-    ran, decoded = Predictor.run, plane.instances
+    ran, decoded = Predictor.run, plane.decode
 
     def run_here(self: Predictor, window: Any) -> Any:
         network.add(threading.current_thread())
@@ -431,7 +431,7 @@ def test_the_network_stays_in_one_thread_and_the_rest_leaves_it(folder, monkeypa
         return decoded(*given)
 
     monkeypatch.setattr(Predictor, "run", run_here)
-    monkeypatch.setattr(plane, "instances", decode_there)
+    monkeypatch.setattr(plane, "decode", decode_there)
     assert [outcome.error for outcome in run()] == [""] * 4
     assert network == {threading.current_thread()}
     assert decoder

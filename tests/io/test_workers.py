@@ -63,6 +63,52 @@ def test_a_lost_worker_costs_its_blocks_alone(tmp_path, cluster, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "x.zarr"]
 
 
+class Blocks:
+    """Counts how many steps are done at a time; each waits until as many as can be have begun."""
+
+    is_warm = True
+
+    def __init__(self, abreast, broken=None):
+        self.rested, self.now, self.most, self.broken = 0, 0, 0, broken
+        self.done, self.lock, self.gate = [], threading.Lock(), threading.Barrier(abreast)
+
+    def rest(self):
+        self.rested += 1
+        self.is_warm = False
+
+    def do(self, step, number):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        if number < self.gate.parties:
+            self.gate.wait(10)
+        if number == self.broken:
+            raise ComputeError(f"Block {number} is broken.")
+        with self.lock:
+            self.now -= 1
+            self.done.append(number)
+
+
+@pytest.mark.parametrize(("step", "abreast"), [("maps", 1), ("hills", 2), ("nuclei", 2), ("written", 1), ("rows", 2)])
+def test_some_blocks_are_worked_on_at_a_time_here_and_tiles_one_by_one(step, abreast, monkeypatch):
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    bench = Blocks(abreast)
+    assert sorted(workers.Here().each(bench, step, range(7))) == sorted(bench.done) == list(range(7))
+    assert bench.most == abreast
+    assert bench.rested == (abreast > 1), "memory of the network is given back before"
+
+
+def test_an_error_of_a_block_or_an_end_leaves_no_thread(monkeypatch):
+    monkeypatch.setattr(workers, "cores", lambda: 16)
+    bench = Blocks(workers._ABREAST, broken=1)
+    with pytest.raises(ComputeError, match="Block 1 is broken"):
+        list(workers.Here().each(bench, "hills", range(50)))
+    stopped = workers.Here().each(Blocks(workers._ABREAST), "hills", range(50))
+    next(stopped)
+    stopped.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-unet-seg-block")]
+
+
 def test_an_error_on_a_worker_comes_back(tmp_path, cluster):
     fails = da.zeros((128, 128)).map_blocks(np.linalg.cholesky, dtype=float)
     options = nus.OutOfCore(scheduler=cluster.scheduler_address, measure={"wrong": fails})

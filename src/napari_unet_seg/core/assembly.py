@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ class Assembly:
     def __init__(self, axes: str, shape: tuple[int, ...]) -> None:
         """Start without a nucleus."""
         self.labels: npt.NDArray[np.int32] = np.zeros(shape, np.int32)
+        self._is_plane = math.prod(shape[:-2]) == 1
         self.count = 0
         self._axes = axes
         self._tables: list[pd.DataFrame] = []
@@ -39,11 +41,14 @@ class Assembly:
         index : tuple of int
             Along the leading axes.
         labels : ndarray of int32, shape (Y, X)
-            Numbered 1, 2, 3 ...
+            Numbered 1, 2, 3 ...; the only plane is not copied.
         table : pandas.DataFrame
             One row a nucleus, from `napari_unet_seg.core.measure.measure_plane`, or none; it is changed.
         """
-        self.labels[index] = np.where(labels, labels + self.count, 0) if self.count else labels
+        if self._is_plane:
+            self.labels = labels.reshape(self.labels.shape)
+        else:
+            self.labels[index] = np.where(labels, labels + self.count, 0) if self.count else labels
         if self.count:
             table["label"] += self.count
             table["index"] = table["label"]

@@ -137,6 +137,20 @@ def filled(shape: tuple[int, int], dtype: npt.DTypeLike, make: Callable[[slice],
     return made
 
 
+def put(target: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:
+    """Copy planes to where they belong, in bands.
+
+    Parameters
+    ----------
+    target, values : ndarray, shape (C, Y, X)
+    """
+
+    def _put(rows: slice) -> None:
+        target[:, rows] = values[:, rows]
+
+    each(_put, bands(values.shape[1:]))
+
+
 def looked_up(table: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return ``table[places]``, made in bands.
 

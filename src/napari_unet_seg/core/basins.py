@@ -9,85 +9,30 @@ in whatever order and in whichever block it comes.
 
 A share, since small nuclei and those on others are low hills: with a share, AP at IoU 0.5 on fold 0 of DSB 2018 is 0.830, with one rise for
 all hills 0.822; among touching parts the share tells two nuclei from one with 130 errors, the rise with 149 (of 1,018).
+
+Pixels are looked at in bands of rows, on all cores, once: what is left of a band are its runs, its summits and the passes in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.bands import bands, each, looked_up
-from napari_unet_seg.core.blur import blurred, reach
+from napari_unet_seg.core.bands import bands, each
+from napari_unet_seg.core.passes import Ways, highest, together
+from napari_unet_seg.core.relief import Relief, Slope
+from napari_unet_seg.core.runs import Runs, drawn
+from napari_unet_seg.core.summits import joined_summits
 
 FloatMap = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-
-LOW = 0.5
-"""Hills lower than this need the rise of one as high: the network is not sure of them, and their bumps may be noise."""
-
-
-@dataclass(frozen=True)
-class Relief:
-    """A map and the way up from each of its pixels, whatever the mask: what of the hills need be found only once.
-
-    Parameters
-    ----------
-    heights : ndarray of float32, shape (Y + 2, X + 2)
-        The map, in a frame lower than everything.
-    up : ndarray of int8, shape (Y + 2, X + 2)
-        Which of a pixel and its four neighbours is the highest, of equal ones the earliest in raster order: 0 above, 1 left, 2 the pixel
-        itself, 3 right, 4 below.
-    """
-
-    heights: FloatMap
-    up: npt.NDArray[np.int8]
-
-    @classmethod
-    def of(cls, heights: npt.NDArray[Any], blur: float = 0.0) -> Relief:
-        """Look at a map.
-
-        Parameters
-        ----------
-        heights : ndarray of float, shape (Y, X)
-        blur : float
-            Standard deviation in pixels of a Gaussian by which it is smoothed first.
-
-        Returns
-        -------
-        Relief
-        """
-        shape = (heights.shape[0] + 2, heights.shape[1] + 2)
-        relief = cls(np.empty(shape, np.float32), np.zeros(shape, np.int8))
-        relief.heights[[0, -1]] = -np.inf
-        each(partial(relief._look, heights, blur), bands(heights.shape))
-        return relief
-
-    def _look(self, heights: npt.NDArray[Any], blur: float, rows: slice) -> None:
-        """Fill in the rows of a band."""
-        margin = reach(blur) + 1
-        low, high = max(rows.start - margin, 0), min(rows.stop + margin, len(heights))
-        smooth = heights[low:high].astype(np.float32)
-        if blur:
-            smooth = blurred(smooth, blur)
-        framed = np.full((high - low + 2, heights.shape[1] + 2), -np.inf, np.float32)
-        framed[1:-1, 1:-1] = smooth
-        framed = framed[rows.start - low : framed.shape[0] - (high - rows.stop)]  # one row more on each side
-        self.heights[rows.start + 1 : rows.stop + 1] = framed[1:-1]
-        best, inner = framed[:-2, 1:-1].copy(), self.up[rows.start + 1 : rows.stop + 1, 1:-1]
-        besides = (framed[1:-1, :-2], framed[1:-1, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1])
-        for number, beside in enumerate(besides, start=1):
-            np.copyto(inner, number, where=beside > best)
-            np.maximum(best, beside, out=best)
-
-    @property
-    def steps(self) -> Integers:
-        """What is added to a pixel's place in the flat map to go where `up` says, shape (5,)."""
-        width = self.heights.shape[1]
-        return np.array([-width, -1, 0, 1, width])
+Labels = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -96,8 +41,12 @@ class Basins:
 
     Parameters
     ----------
-    labels : ndarray of int32, shape (Y, X)
-        Number of each pixel's basin in raster order of their summits; 0 outside the mask.
+    shape : tuple of int
+        (Y, X) of the map.
+    runs : list of Runs
+        The pixels, for each of `napari_unet_seg.core.bands.bands`: numbers of basins, in raster order of their summits.
+    summits : ndarray of int64, shape (basins + 1,)
+        Raster index of each summit, the first of the highest pixels; that of 0 means nothing.
     peaks : ndarray of float32, shape (basins + 1,)
         Height of each summit; that of 0 means nothing.
     pairs : ndarray of int64, shape (passes, 2)
@@ -106,142 +55,191 @@ class Basins:
         Height of the pass of each pair, highest first.
     """
 
-    labels: npt.NDArray[np.int32]
+    shape: tuple[int, int]
+    runs: list[Runs]
+    summits: Integers
     peaks: FloatMap
     pairs: Integers
     passes: FloatMap
 
-    def merged(self, share: float, least: float) -> npt.NDArray[np.int32]:
+    @property
+    def labels(self) -> Labels:
+        """Number of each pixel's basin, 0 outside the mask: int32, shape (Y, X)."""
+        return drawn(self.shape, self.runs)
+
+    def joined(self, share: float, least: float) -> npt.NDArray[np.int32]:
         """Join basins that are one nucleus.
 
         Parameters
         ----------
-        share : float
-            A summit that rises above its highest pass by this share of its height is a nucleus of its own; of `LOW` if it is lower.
-        least : float
-            Nuclei whose summit is lower become background.
+        share, least : float
+            As of `napari_unet_seg.core.summits.joined_summits`.
 
         Returns
         -------
-        ndarray of int32, shape (Y, X)
-            Numbers of basins, not consecutive.
+        ndarray of int32, shape (basins + 1,)
+            For each basin the one that stands for its nucleus, 0 for background.
         """
-        summit = self._summits(share)
-        summit[self.peaks[summit] < least] = 0
-        summit[0] = 0
-        return looked_up(summit.astype(np.int32), self.labels)
+        return joined_summits(self.peaks, self.pairs, self.passes, share, least)
 
-    def _summits(self, share: float) -> Integers:
-        """Return for each basin the one that it belongs to: passes from the highest down, the lower of two hills joins the higher."""
-        parent = list(range(len(self.peaks)))
-        peaks = self.peaks.tolist()
-        for (first, second), height in zip(self.pairs.tolist(), self.passes.tolist(), strict=True):
-            high, low = _root(parent, first), _root(parent, second)
-            if high != low:
-                if (peaks[low], -low) > (peaks[high], -high):
-                    high, low = low, high
-                if peaks[low] - height < share * max(peaks[low], LOW):
-                    parent[low] = high
-        return np.array([_root(parent, basin) for basin in range(len(parent))], np.int64)
+    def merged(self, share: float, least: float) -> Labels:
+        """Return what `joined` gives for each pixel: int32, shape (Y, X)."""
+        table = self.joined(share, least)
+        return drawn(self.shape, each(lambda runs: runs.renumbered(table), self.runs))
 
 
-def _root(parent: list[int], basin: int) -> int:
-    while parent[basin] != basin:
-        parent[basin] = parent[parent[basin]]
-        basin = parent[basin]
-    return basin
-
-
-def find_basins(mask: npt.NDArray[np.bool_], heights: FloatMap | Relief) -> Basins:
+def find_basins(mask: Mask | Callable[[slice], Mask], heights: npt.NDArray[np.floating] | Relief) -> Basins:
     """Find the hills of a map within a mask.
 
     Parameters
     ----------
-    mask : ndarray of bool, shape (Y, X)
-    heights : ndarray of float32, shape (Y, X), or Relief
+    mask : ndarray of bool, shape (Y, X), or callable
+        Or what returns some rows of it.
+    heights : ndarray of float, shape (Y, X), or Relief
         Of equal heights the earlier pixel in raster order is the higher.
 
     Returns
     -------
     Basins
     """
-    relief = heights if isinstance(heights, Relief) else Relief.of(heights)
-    inside = np.zeros(relief.heights.shape, bool)
-    inside[1:-1, 1:-1] = mask
-    rows = [slice(band.start + 1, band.stop + 1) for band in bands(mask.shape)]
-    climbs = each(partial(_climb, relief, inside), rows)
+    relief = heights if isinstance(heights, Relief) else Relief(heights)
+    shape = (relief.plane.shape[0], relief.plane.shape[1])
+    rows_of = mask if callable(mask) else mask.__getitem__
+    rows = bands(shape)
+    climbs = each(lambda which: _climb(relief.slope(which), _framed(rows_of, rows[which], shape)), range(len(rows)))
     numbers = _numbers(climbs)
-    labels = np.zeros(inside.shape, np.int32)
+    count = sum(climb.roots.size for climb in climbs) + 1
+    peaks, summits = np.zeros(count, np.float32), np.zeros(count, np.int64)
+    for climb, number, band in zip(climbs, numbers, rows, strict=True):
+        own = number[: climb.roots.size]
+        peaks[own], summits[own] = climb.peaks, climb.roots + band.start * shape[1]
+    seams = each(partial(_over_seam, climbs, numbers), list(pairwise(range(len(climbs)))))
+    found = [climb.ways.renumbered(number) for climb, number in zip(climbs, numbers, strict=True)]
+    pairs, passes = together([*found, *seams]).ordered()
 
-    def _draw(which: int) -> None:
-        labels.ravel()[climbs[which].pixels] = numbers[which][climbs[which].ends]
+    def _runs(which: int) -> Runs:
+        runs, start = climbs[which].runs, rows[which].start * shape[1]
+        return Runs(runs.starts + start, runs.stops + start, numbers[which][runs.values])
 
-    each(_draw, range(len(climbs)))
-    flat = relief.heights.ravel()
-    peaks = np.concatenate([np.zeros(1, np.float32), *(flat[climb.pixels[climb.roots]] for climb in climbs)])
-    found = each(lambda climb: _passes(labels.ravel(), flat, climb.pixels, mask.shape[1] + 2), climbs)
-    codes, passes = _highest(np.concatenate([code for code, _ in found]), np.concatenate([height for _, height in found]))
-    return Basins(labels[1:-1, 1:-1], peaks, np.stack([codes >> 32, codes & 0xFFFFFFFF], axis=1), passes)
+    return Basins(shape, each(_runs, range(len(climbs))), summits, peaks, pairs, passes)
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """A row at the edge of a band: where the way up from each pixel ends, -1 outside the mask; heights. Shape (X,)."""
+
+    ends: Integers
+    heights: FloatMap
 
 
 @dataclass(frozen=True)
 class _Climb:
-    """The ways up in a band: pixels of the mask in the flat frame, and places among them."""
+    """What is known of a band by itself. Ends of ways are numbered: the summits first, then where ways leave the band."""
 
-    pixels: Integers
-    ends: Integers  # where the way up from each pixel ends: at a summit, or where it leaves the band
-    roots: Integers  # the summits
-    exits: Integers  # where ways leave the band
-    beyond: Integers  # and the pixels, in the flat frame, where they go on
+    runs: Runs  # pixels with the same end; raster indices of the band
+    roots: Integers  # the summits, likewise
+    peaks: FloatMap
+    beyond: Integers  # columns of the pixels where the ways go on that leave, above the band where negative: -1 - column
+    ways: Ways
+    edges: tuple[_Edge, _Edge]  # its first row and its last
 
 
-def _climb(relief: Relief, inside: npt.NDArray[np.bool_], rows: slice) -> _Climb:
-    """Follow the ways up in some rows of the frame."""
-    start, stop = rows.start * inside.shape[1], rows.stop * inside.shape[1]
-    pixels = np.flatnonzero(inside[rows]) + start
-    goal = _steepest(relief, inside.ravel(), pixels)
-    place = np.zeros(stop - start, np.int64)  # of each pixel among those of the mask
-    place[pixels - start] = itself = np.arange(pixels.size)
-    leaves = (goal < start) | (goal >= stop)
-    target = np.where(leaves, itself, place[(goal - start).clip(0, stop - start - 1)])
-    exits = np.flatnonzero(leaves)
-    return _Climb(pixels, _follow(target), np.flatnonzero(goal == pixels), exits, goal[exits])
+def _framed(rows_of: Callable[[slice], Mask], rows: slice, shape: tuple[int, int]) -> Mask:
+    """Return the mask of a band and of a row on each side, in a frame outside of it: (rows + 2, X + 2)."""
+    low, high = max(rows.start - 1, 0), min(rows.stop + 1, shape[0])
+    inside = np.zeros((rows.stop - rows.start + 2, shape[1] + 2), bool)
+    inside[low - rows.start + 1 : high - rows.start + 1, 1:-1] = rows_of(slice(low, high))
+    return inside
+
+
+def _climb(slope: Slope, inside: Mask) -> _Climb:
+    """Follow the ways up in a band."""
+    width = inside.shape[1]
+    pixels = np.flatnonzero(inside[1:-1]) + width
+    goal = _steepest(slope, inside.ravel(), pixels)
+    place = np.full(inside.size, -1, np.int32)  # of each pixel among those of the mask in the band
+    place[pixels] = np.arange(pixels.size, dtype=np.int32)
+    target = place[goal].astype(np.int64)
+    exits = np.flatnonzero(target < 0)
+    target[exits] = exits
+    roots = np.flatnonzero(goal == pixels)
+    number = np.zeros(pixels.size, np.int32)
+    number[roots] = np.arange(roots.size)
+    number[exits] = np.arange(exits.size) + roots.size
+    ends = number[_follow(target)]
+    heights = slope.heights.ravel()[pixels]
+    runs = _runs(pixels, ends, width)
+    there = goal[exits]
+    beyond = np.where(there < width, -there, there % width - 1)  # -1 - (there - 1)
+    ways = _passes(pixels, ends, heights, place, width)
+    return _Climb(runs, _unframed(pixels[roots], width), heights[roots], beyond, ways, _edges(pixels, ends, heights, inside.shape))
+
+
+def _unframed(places: Integers, width: int) -> Integers:
+    """Return raster indices in the band of places in its frame."""
+    rows, columns = np.divmod(places, width)
+    raster: Integers = (rows - 1) * (width - 2) + columns - 1
+    return raster
+
+
+def _runs(pixels: Integers, ends: npt.NDArray[np.int32], width: int) -> Runs:
+    begins = np.empty(pixels.size, bool)
+    begins[:1] = True
+    np.not_equal(ends[1:], ends[:-1], out=begins[1:])
+    begins[1:] |= np.diff(pixels) != 1
+    first = np.flatnonzero(begins)
+    starts = _unframed(pixels[first], width)
+    lengths = np.diff(np.append(first, pixels.size))
+    return Runs(starts, starts + lengths, ends[first])
+
+
+def _edges(pixels: Integers, ends: npt.NDArray[np.int32], heights: FloatMap, framed: tuple[int, ...]) -> tuple[_Edge, _Edge]:
+    rows, width = framed
+    low, high = np.searchsorted(pixels, [2 * width, (rows - 2) * width]).tolist()
+    edges = []
+    for row, chosen in ((1, slice(0, low)), (rows - 2, slice(high, None))):
+        edge = _Edge(np.full(width - 2, -1, np.int64), np.zeros(width - 2, np.float32))
+        columns = pixels[chosen] - (row * width + 1)
+        edge.ends[columns], edge.heights[columns] = ends[chosen], heights[chosen]
+        edges.append(edge)
+    return edges[0], edges[1]
 
 
 def _numbers(climbs: list[_Climb]) -> list[npt.NDArray[np.int32]]:
-    """Return for each band the number of the summit above each place where a way ends, from 1 in raster order; elsewhere 0."""
+    """Return for each band the number of the summit above each end of a way, from 1 in raster order."""
     roots = np.cumsum([0, *(climb.roots.size for climb in climbs)])
-    exits = np.cumsum([0, *(climb.exits.size for climb in climbs)])
-    numbers = [np.zeros(climb.pixels.size, np.int32) for climb in climbs]
-    for which, (climb, number) in enumerate(zip(climbs, numbers, strict=True)):
-        number[climb.roots] = np.arange(climb.roots.size) + 1 + roots[which]
-        number[climb.exits] = -1 - np.arange(climb.exits.size) - exits[which]
+    exits = np.cumsum([0, *(climb.beyond.size for climb in climbs)])
+    numbers = []
+    for which, climb in enumerate(climbs):
+        own = np.arange(climb.roots.size) + 1 + roots[which]
+        numbers.append(np.concatenate([own, -1 - np.arange(climb.beyond.size) - exits[which]]).astype(np.int32))
     onward = np.concatenate([_onward(climbs, numbers, which) for which in range(len(climbs))])
     while (open_ := np.flatnonzero(onward < 0)).size:  # a way may leave several bands: twice as far each time
         onward[open_] = onward[-1 - onward[open_]]
     for which, (climb, number) in enumerate(zip(climbs, numbers, strict=True)):
-        number[climb.exits] = onward[exits[which] : exits[which + 1]]
+        number[climb.roots.size :] = onward[exits[which] : exits[which + 1]]
     return numbers
 
 
 def _onward(climbs: list[_Climb], numbers: list[npt.NDArray[np.int32]], which: int) -> npt.NDArray[np.int32]:
     """Return what stands where the ways that leave a band end in the next: the number of a summit, or of a further exit."""
-    found = np.zeros(climbs[which].exits.size, np.int32)
-    for side in (which - 1, which + 1):
-        if 0 <= side < len(climbs) and (there := climbs[side]).pixels.size:
-            at = np.searchsorted(there.pixels, climbs[which].beyond).clip(0, there.pixels.size - 1)
-            mine = there.pixels[at] == climbs[which].beyond
-            found[mine] = numbers[side][there.ends[at[mine]]]
+    beyond = climbs[which].beyond
+    found = np.zeros(beyond.size, np.int32)
+    for side, mine, edge in ((which - 1, beyond < 0, 1), (which + 1, beyond >= 0, 0)):
+        if mine.any():
+            columns = np.where(beyond < 0, -1 - beyond, beyond)[mine]
+            found[mine] = numbers[side][climbs[side].edges[edge].ends[columns]]
     return found
 
 
-def _steepest(relief: Relief, inside: npt.NDArray[np.bool_], pixels: Integers) -> Integers:
+def _steepest(slope: Slope, inside: Mask, pixels: Integers) -> Integers:
     """Return the highest of each pixel and its four neighbours within the mask."""
-    target = pixels + relief.steps[relief.up.ravel()[pixels]]
+    width = slope.heights.shape[1]
+    target: Integers = pixels + slope.steps[slope.up.ravel()[pixels - width]]
     astray = np.flatnonzero(~inside[target])  # the highest of all is not of the mask: near its edge
-    start, flat = pixels[astray], relief.heights.ravel()
+    start, flat = pixels[astray], slope.heights.ravel()
     best, found = np.full(start.size, -np.inf, np.float32), start.copy()
-    for step in relief.steps:  # in raster order, so that only a higher one takes the place of an earlier one
+    for step in slope.steps:  # in raster order, so that only a higher one takes the place of an earlier one
         beside = flat[start + step]
         higher = (beside > best) & inside[start + step]
         best[higher] = beside[higher]
@@ -259,23 +257,19 @@ def _follow(pointer: Integers) -> Integers:
         pointer = further
 
 
-def _passes(labels: npt.NDArray[np.int32], flat: FloatMap, pixels: Integers, width: int) -> tuple[Integers, FloatMap]:
-    """Return the pairs of basins that touch at some pixels or the ones beyond, as one number, and the height of the pass of each."""
-    here = labels[pixels]
-    codes, heights = [], []
-    for step in (1, width):
-        there = labels[pixels + step]
-        border = np.flatnonzero((there > 0) & (here != there))
-        low, high = np.minimum(here[border], there[border]), np.maximum(here[border], there[border])
-        codes.append(low.astype(np.int64) << 32 | high)
-        heights.append(np.minimum(flat[pixels[border]], flat[pixels[border] + step]))
-    return _highest(np.concatenate(codes), np.concatenate(heights))
+def _passes(pixels: Integers, ends: npt.NDArray[np.int32], heights: FloatMap, place: npt.NDArray[np.int32], width: int) -> Ways:
+    """Return the passes between ways with other ends, from each pixel of a band to the one on its right and the one below."""
+    beside = np.flatnonzero((np.diff(pixels) == 1) & (ends[1:] != ends[:-1]))
+    below = place[pixels + width]
+    steep = np.flatnonzero((below >= 0) & (ends[below] != ends))
+    here, there = np.concatenate([beside, steep]), np.concatenate([beside + 1, below[steep]])
+    return highest(ends[here], ends[there], np.minimum(heights[here], heights[there]))
 
 
-def _highest(code: Integers, height: FloatMap) -> tuple[Integers, FloatMap]:
-    """Keep the highest pass of each pair, highest first."""
-    order = np.lexsort((code, -height))
-    code, height = code[order], height[order]
-    _, first = np.unique(code, return_index=True)
-    first.sort()
-    return code[first], height[first]
+def _over_seam(climbs: list[_Climb], numbers: list[npt.NDArray[np.int32]], sides: tuple[int, int]) -> Ways:
+    """Return the passes from the last row of a band to the first of the next."""
+    above, below = climbs[sides[0]].edges[1], climbs[sides[1]].edges[0]
+    both = np.flatnonzero((above.ends >= 0) & (below.ends >= 0))
+    here, there = numbers[sides[0]][above.ends[both]], numbers[sides[1]][below.ends[both]]
+    apart = here != there
+    return highest(here[apart], there[apart], np.minimum(above.heights[both], below.heights[both])[apart])

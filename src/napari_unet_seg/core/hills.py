@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from napari_unet_seg.core.basins import Basins, find_basins
-from napari_unet_seg.core.instances import SMOOTHING
+from napari_unet_seg.core.basins import find_basins
+from napari_unet_seg.core.blur import blurred
+from napari_unet_seg.core.decoding import SMOOTHING
 from napari_unet_seg.core.lattice import grown, within
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ def look(read: Read, box: Box, width: int, settings: SegmentSettings) -> View:
     mask = background <= np.float16(1 - settings.probability)
     heights = distance.astype(np.float32)
     if mask.any():  # much of a slide is empty
-        heights = ndimage.gaussian_filter(heights, SMOOTHING)
+        heights = blurred(heights, SMOOTHING)
     basins = find_basins(mask, heights)
-    return View(box, basins.labels, heights, _summits(basins, heights, box, width), basins.peaks)
+    rows, columns = np.divmod(basins.summits, max(mask.shape[1], 1))
+    return View(box, basins.labels, heights, (rows + box[0].start) * width + columns + box[1].start, basins.peaks)
 
 
 def find_hills(read: Read, core: Box, shape: tuple[int, int], settings: SegmentSettings) -> Hills:
@@ -134,18 +135,6 @@ def find_hills(read: Read, core: Box, shape: tuple[int, int], settings: SegmentS
         margin *= WIDER
         view = look(read, grown(core, margin, shape), shape[1], settings)
     return _hills_of(view, core, shape)
-
-
-def _summits(basins: Basins, heights: npt.NDArray[np.float32], box: Box, width: int) -> Integers:
-    """Return where in the plane each summit is: the first of the highest pixels of its basin."""
-    flat = basins.labels.ravel()
-    pixels = np.flatnonzero(flat)
-    highest = pixels[heights.ravel()[pixels] == basins.peaks[flat[pixels]]][::-1]
-    at = np.zeros(basins.peaks.size, np.int64)
-    at[flat[highest]] = highest  # of repeated indices NumPy keeps the last, here the first in raster order
-    rows, columns = np.divmod(at, max(basins.labels.shape[1], 1))
-    places: Integers = (rows + box[0].start) * width + columns + box[1].start
-    return places
 
 
 def _is_cut(view: View, core: Box, shape: tuple[int, int]) -> bool:

@@ -8,33 +8,22 @@ labels do not depend on what else is in view, as they must not when a plane come
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.bands import bands, each, filled, looked_up
-from napari_unet_seg.core.basins import Basins, Relief, find_basins
+from napari_unet_seg.core.bands import filled, looked_up
+from napari_unet_seg.core.basins import find_basins
 from napari_unet_seg.core.class_maps import refuse_class_maps
-from napari_unet_seg.core.holes import fill_beyond_specks, fill_holes
+from napari_unet_seg.core.decoding import LEAST_PEAK, MOST_RISE, SMOOTHING, decode, in_order
+from napari_unet_seg.core.relief import Relief
 from napari_unet_seg.core.tally import Tally, tally
-from napari_unet_seg.errors import InputError
 from napari_unet_seg.settings import SegmentSettings
-
-SMOOTHING = 1.0
-"""Pixels of Gaussian blur of the distance map: takes away single-pixel peaks, keeps small nuclei (chosen on fold 0 of DSB 2018)."""
-LEAST_PEAK = 0.3
-"""A hill whose smoothed distance stays below this is no nucleus, but a smear of doubt (likewise)."""
-MOST_RISE = 0.8
-"""Share of its height by which a hill must rise above its pass to be a nucleus where `splitting` is 0; at 1 the slightest hill is one."""
-
-_INFINITE = np.float16(np.inf).view(np.uint16)
 
 Labels = npt.NDArray[np.int32]
 FloatMap = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-Made = TypeVar("Made")
 
 
 def instances(maps: npt.NDArray[Any], settings: SegmentSettings | None = None) -> Labels:
@@ -59,95 +48,7 @@ def instances(maps: npt.NDArray[Any], settings: SegmentSettings | None = None) -
         which tells classes apart.
     """
     refuse_class_maps(maps)
-    return Decoding(maps).labels(settings or SegmentSettings())
-
-
-class Decoding:
-    """Maps that are decoded again and again, as a slider moves: what the changed setting does not concern is not done anew.
-
-    Parameters
-    ----------
-    maps : ndarray of float, shape (C, Y, X)
-        As for `instances`, which raises the same error.
-    """
-
-    def __init__(self, maps: npt.NDArray[Any]) -> None:
-        """Do what depends on no setting."""
-        self._background, distance = _background_and_distance(maps)
-        self._relief = Relief.of(distance, SMOOTHING)
-        self._known: dict[str, tuple[tuple[float, ...], Any]] = {}
-
-    def labels(self, settings: SegmentSettings) -> Labels:
-        """Decode; the same pixels as `instances`, which does no other.
-
-        Parameters
-        ----------
-        settings : SegmentSettings
-            As for `instances`.
-
-        Returns
-        -------
-        ndarray of int32, shape (Y, X)
-        """
-        labels, found = self._filled(settings) if settings.fill_holes else self._counted(settings)
-        return select(labels, settings, found)
-
-    def _basins(self, settings: SegmentSettings) -> Basins:
-        def _find() -> Basins:
-            most = np.float16(1 - settings.probability).view(np.int16)
-            return find_basins(self._background.view(np.int16) <= most, self._relief)  # bits are in the order of what is not negative
-
-        return self._once("basins", (settings.probability,), _find)
-
-    def _split(self, settings: SegmentSettings) -> Labels:
-        key = (settings.probability, settings.splitting)
-        return self._once("split", key, lambda: _nuclei(self._basins(settings), settings.splitting))
-
-    def _counted(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
-        key = (settings.probability, settings.splitting)
-        return self._once("counted", key, lambda: _with_tally(self._split(settings)))
-
-    def _filled(self, settings: SegmentSettings) -> tuple[Labels, Tally]:
-        """Fill holes, first of all, so that a ring counts with its hole, and then those that a speck inside had kept open."""
-        key = (settings.probability, settings.splitting)
-        filled, found = self._once("filled", key, lambda: _with_tally(fill_holes(self._split(settings))))
-
-        def _clear() -> tuple[Labels, Tally]:
-            cleared = fill_beyond_specks(filled, settings.min_area, found)
-            return (filled, found) if cleared is filled else _with_tally(cleared)
-
-        return self._once("cleared", (*key, settings.min_area), _clear)
-
-    def _once(self, stage: str, key: tuple[float, ...], make: Callable[[], Made]) -> Made:
-        """Return what a stage gave for this key the last time, else make it."""
-        if stage not in self._known or self._known[stage][0] != key:
-            self._known[stage] = (key, make())
-        made: Made = self._known[stage][1]
-        return made
-
-
-def _background_and_distance(maps: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
-    if maps.ndim != 3 or maps.shape[0] < 2 or 0 in maps.shape:
-        raise InputError(f"The maps have shape {maps.shape}; they must be (C, Y, X), the background first and the distance last.")
-    if maps.dtype.kind not in "buif":
-        raise InputError(f"The maps have dtype {maps.dtype}; use real numbers, 0 to 1.")
-    # float16 always: maps kept for the sliders are float16, and decoding them again must change nothing.
-    with np.errstate(over="ignore"):
-        background, distance = maps[0].astype(np.float16, copy=False), maps[-1].astype(np.float16, copy=False)
-
-    def _count_broken(rows: slice) -> int:
-        return int(np.count_nonzero(_is_broken(background[rows]) | _is_broken(distance[rows])))
-
-    broken = sum(each(_count_broken, bands(background.shape)))
-    if broken:
-        raise InputError(f"The maps hold NaN or infinity at {broken} pixels; let the network run in float32, or take another model.")
-    return background, distance
-
-
-def _is_broken(values: npt.NDArray[np.float16]) -> npt.NDArray[np.bool_]:
-    """Say where values are NaN or infinite: by their bits, since NumPy goes through numbers of 16 bits one by one."""
-    broken: npt.NDArray[np.bool_] = (values.view(np.uint16) & _INFINITE) == _INFINITE
-    return broken
+    return decode(maps, settings or SegmentSettings()).labels
 
 
 def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, least: float = LEAST_PEAK) -> Labels:
@@ -169,15 +70,7 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, lea
     ndarray of int32, shape (Y, X)
         A number for each nucleus, not consecutive.
     """
-    return _nuclei(find_basins(mask, Relief.of(distance, SMOOTHING)), splitting, least)
-
-
-def _with_tally(labels: Labels) -> tuple[Labels, Tally]:
-    return labels, tally(labels)
-
-
-def _nuclei(basins: Basins, splitting: float, least: float = LEAST_PEAK) -> Labels:
-    return basins.merged(MOST_RISE * (1 - splitting), least)
+    return find_basins(mask, Relief(distance, SMOOTHING)).merged(MOST_RISE * (1 - splitting), least)
 
 
 def select(labels: Labels, settings: SegmentSettings, found: Tally | None = None) -> Labels:
@@ -201,11 +94,7 @@ def select(labels: Labels, settings: SegmentSettings, found: Tally | None = None
         keep &= found.area <= settings.max_area
     if settings.exclude_border:
         keep[border_labels(labels)] = False
-    keep[0] = False
-    kept = np.flatnonzero(keep)
-    number = np.zeros(keep.size, np.int32)
-    number[kept[np.argsort(found.first[kept])]] = np.arange(1, kept.size + 1)
-    return looked_up(number, labels)
+    return looked_up(in_order(keep, found.first)[0], labels)
 
 
 def first_pixels(labels: Labels, size: int) -> Integers:

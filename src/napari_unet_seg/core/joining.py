@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet_seg.core.basins import Basins
+from napari_unet_seg.core.decoding import LEAST_PEAK, MOST_RISE
 from napari_unet_seg.core.hills import SEAM, Hills, Read, highest_passes, look
-from napari_unet_seg.core.instances import LEAST_PEAK, MOST_RISE
 from napari_unet_seg.core.lattice import Lattice, box_of, extent, grown, within
+from napari_unet_seg.core.summits import joined_summits
 
 if TYPE_CHECKING:
     from napari_unet_seg.core.tiling import Box
@@ -198,8 +198,7 @@ def _joined(plane: Hills, share: float) -> Integers:
 
 def _joined_at_once(plane: Hills, hills: Integers, ways: tuple[Integers, npt.NDArray[np.float32]], share: float) -> Integers:
     peaks = np.concatenate([np.zeros(1, np.float32), plane.peaks[hills]])
-    itself = np.arange(peaks.size, dtype=np.int32)[None]
-    merged = Basins(itself, peaks, ways[0] + 1, ways[1]).merged(share, LEAST_PEAK)[0, 1:]
+    merged = joined_summits(peaks, ways[0] + 1, ways[1], share, LEAST_PEAK)[1:]
     return np.concatenate([np.zeros(1, np.int64), hills + 1])[merged]
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet_seg.core.instances import Decoding
+from napari_unet_seg.core.decoding import Decoding
 from napari_unet_seg.core.measure import measure_plane, middles
+from napari_unet_seg.core.score import Foreground
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -290,7 +291,7 @@ def middles_of(part: MapPart, labels: Labels) -> pd.DataFrame:
 
 
 def _measured(knots: Knots, part: MapPart, labels: Labels) -> pd.DataFrame:
-    return measure_plane(labels, 1 - part.maps[0], knots)
+    return measure_plane(labels, Foreground(part.maps[0]), knots)
 
 
 def _moved(inner: Box, outer: Box) -> Box:

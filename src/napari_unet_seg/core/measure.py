@@ -17,7 +17,7 @@ from napari_unet_seg.core.intensities import Columns, intensities, ring_intensit
 from napari_unet_seg.core.region_groups import find_groups
 from napari_unet_seg.core.regions import Regions, axes, centroids, convex_areas, find_regions, perimeters
 from napari_unet_seg.core.rings import find_rings
-from napari_unet_seg.core.score import Knots, calibrated
+from napari_unet_seg.core.score import Foreground, Knots, calibrated
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps, drain, relay
 
@@ -127,14 +127,14 @@ def measure_intensities(labels: Any, images: Mapping[str, Any], ring: float = 0.
     return drain(_in_steps(labels, images, ring, shapes=False))
 
 
-def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | None = None, knots: Knots = ()) -> pd.DataFrame:
+def measure_plane(labels: npt.NDArray[Any], probability: npt.NDArray[Any] | Foreground | None = None, knots: Knots = ()) -> pd.DataFrame:
     """Measure the shape of the nuclei of one plane.
 
     Parameters
     ----------
     labels : ndarray of int, shape (Y, X)
         0 is background.
-    probability : ndarray of float, shape (Y, X), optional
+    probability : ndarray of float, shape (Y, X), or Foreground, optional
         Probability of each pixel to be of a nucleus; its mean over a nucleus gives the ``score``.
     knots : tuple of (float, float)
         Curve from the mean probability to the score, see `napari_unet_seg.core.score.calibrated`.

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet_seg.core.area_of_interest import AreaOfInterest
-from napari_unet_seg.core.bands import filled
+from napari_unet_seg.core.decoding import Decoded, decode
 from napari_unet_seg.core.device import compute_errors
-from napari_unet_seg.core.instances import classes, instances
+from napari_unet_seg.core.instances import classes
 from napari_unet_seg.core.map_parts import MapPart, PlaneMaps, common, middles_of, put_together, settings_on
 from napari_unet_seg.core.measure import measure_plane
 from napari_unet_seg.core.normalize import Limits, estimate_limits
 from napari_unet_seg.core.predict import STAGE, Predictor
 from napari_unet_seg.core.scale import UNASKED, agrees, is_too_much, is_unfamiliar, size_notice, typical_diameter
 from napari_unet_seg.core.scaled_plane import Part
-from napari_unet_seg.core.score import knots_of
-from napari_unet_seg.core.tally import tally
+from napari_unet_seg.core.score import Foreground, knots_of
 from napari_unet_seg.core.tissue import find_tissue
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
@@ -46,6 +45,24 @@ WIDER = 3
 Labels = npt.NDArray[np.int32]
 
 
+class Wanted(NamedTuple):
+    """What is wanted of an image besides labels.
+
+    Parameters
+    ----------
+    table : bool
+        Whether nuclei are measured.
+    classes : bool
+        Whether there is a class map.
+    """
+
+    table: bool = True
+    classes: bool = True
+
+
+EVERYTHING = Wanted()
+
+
 @dataclass(frozen=True)
 class PlaneResult:
     """What was found in a plane.
@@ -57,7 +74,7 @@ class PlaneResult:
     labels : ndarray of int32, shape (Y, X)
         On the grid.
     classes : ndarray of uint8, shape (Y, X)
-        The most likely class; 0 where the network did not look. Without a pixel, if nothing was to be measured.
+        The most likely class; 0 where the network did not look. Without a pixel, if it was not wanted.
     table : pandas.DataFrame
         One row a nucleus, in pixels of the grid; as of `middles_of`, if nothing was to be measured.
     limits : Limits
@@ -91,7 +108,7 @@ class _Look:
         return MapPart(self.part.box, self.maps, self.area)
 
 
-def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = False, measured: bool = True) -> Steps[PlaneResult]:
+def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = False, wanted: Wanted = EVERYTHING) -> Steps[PlaneResult]:
     """Segment one plane, at another scale if its nuclei are of a size that the model does not know.
 
     Parameters
@@ -104,8 +121,8 @@ def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = Fa
         The pixels of the labels.
     told : bool
         Whether the user knows already that planes are rescaled.
-    measured : bool
-        Whether more is wanted than labels.
+    wanted : Wanted
+        What is wanted besides labels.
 
     Yields
     ------
@@ -125,7 +142,7 @@ def iter_plane(predictor: Predictor, plane: Pyramid, grid: Grid, told: bool = Fa
     with compute_errors("Reading the image"):
         limits = estimate_limits(plane.full, settings)
         tissue = find_tissue(plane) if settings.skip_glass and limits.polarity == "dark" else None
-    work = _Plane(predictor, plane, limits, grid.step, tissue, measured)
+    work = _Plane(predictor, plane, limits, grid.step, tissue, wanted)
     if settings.region:
         looks = yield from work.iter_region(AreaOfInterest.of(settings.region), told)
     else:
@@ -143,7 +160,7 @@ class _Plane:
     limits: Limits
     step: int
     tissue: Tissue | None
-    measured: bool
+    wanted: Wanted
 
     @property
     def classes(self) -> int:
@@ -188,16 +205,16 @@ class _Plane:
     def iter_look(self, part: Part, told: bool) -> Steps[_Look]:
         """Let the network look at a part, and again at another scale if its nuclei are of a size that it does not know."""
         predictor, diameter = self.predictor, self.predictor.settings.diameter
-        maps = yield from predictor.iter_maps(self.plane, self.limits, part=part)
-        labels = self._decode(maps)
-        estimate = self.step * typical_diameter(tally(labels).area[1:])
+        maps = yield from predictor.iter_maps(self.plane, self.limits, part=part, every=self.wanted.classes)
+        labels, area = self._decode(maps)
+        estimate = self.step * typical_diameter(area)
         smallest, largest = predictor.known_sizes
         if diameter == 0 and is_unfamiliar(estimate, smallest, largest):
             left = is_too_much(estimate, smallest, self._pixels(part))
             if not left:
-                rescaled = yield from predictor.iter_maps(self.plane, self.limits, estimate, part)
-                again = self._decode(rescaled)
-                if agrees(int(np.count_nonzero(again)), int(np.count_nonzero(labels)), estimate < smallest):
+                rescaled = yield from predictor.iter_maps(self.plane, self.limits, estimate, part, self.wanted.classes)
+                again, other_area = self._decode(rescaled)
+                if agrees(int(other_area.sum()), int(area.sum()), estimate < smallest):
                     maps, labels, diameter = rescaled, again, estimate
             if (left or diameter) and not told:
                 yield Progress(STAGE, 0, 0, notice=UNASKED if left else size_notice(estimate))
@@ -205,10 +222,9 @@ class _Plane:
             return _Look(part, maps, labels, self._table(MapPart(part.box, maps, part.area), labels), diameter)
 
     def _table(self, part: MapPart, labels: Labels) -> pd.DataFrame:
-        if not self.measured:
+        if not self.wanted.table:
             return middles_of(part, labels)
-        nucleus = filled(labels.shape, np.float16, lambda rows: 1 - part.maps[0, rows])
-        return measure_plane(labels, nucleus, knots_of(self.predictor.model.card))
+        return measure_plane(labels, Foreground(part.maps[0]), knots_of(self.predictor.model.card))
 
     def _pixels(self, part: Part) -> int:
         """Return how many pixels of the plane a part has."""
@@ -216,17 +232,17 @@ class _Plane:
         spans: list[int] = [min(side.stop * self.step, size) - side.start * self.step for side, size in sides]
         return math.prod(spans)
 
-    def _decode(self, maps: Maps) -> Labels:
+    def _decode(self, maps: Maps) -> Decoded:
         with compute_errors("Separating the nuclei"):
-            return instances(maps, self.settings)
+            return decode(maps, self.settings)
 
 
 def _put_together(looks: list[_Look], work: _Plane, grid: Grid) -> PlaneResult:
     """Place what was seen on the grid."""
     maps = PlaneMaps(tuple(look.kept for look in looks), grid, work.extent)
     labels, table = put_together([(look.part.box, look.labels, look.table) for look in looks], grid)
-    class_map = np.zeros(grid.shape if work.measured else (0, 0), np.uint8)
-    for look in looks if work.measured else []:
+    class_map = np.zeros(grid.shape if work.wanted.classes else (0, 0), np.uint8)
+    for look in looks if work.wanted.classes else []:
         there, here = common(grid, look.part.box)
         class_map[there] = classes(look.maps, work.classes)[here]
     return PlaneResult(maps, labels, class_map, table, work.limits, max(look.diameter for look in looks))

@@ -105,7 +105,8 @@ class Predictor:
         """Return the same network on the same device, for other settings; the model's own if None."""
         other = copy.copy(self)
         other.settings = settings or self.model.defaults
-        other._choose_format()
+        if other.settings.precision != self.settings.precision:  # to make ready once more takes longer than many an image
+            other._choose_format()
         return other
 
     @property
@@ -130,7 +131,7 @@ class Predictor:
         """The smallest and the largest such diameter; a model taught further may know two."""
         return float(self.model.card.get("smallest_diameter", self.known_diameter)), self.known_diameter
 
-    def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0, part: Part | None = None) -> Steps[Maps]:
+    def iter_maps(self, plane: Any, limits: Limits, diameter: float = 0.0, part: Part | None = None, every: bool = True) -> Steps[Maps]:
         """Predict the maps of a plane, or of a part of it, tile by tile.
 
         When memory runs out the tile is halved; below the smallest tile the CPU takes over. When a 16-bit format overflows, float32 takes
@@ -146,6 +147,8 @@ class Predictor:
             That was found of the nuclei, in pixels: the plane is rescaled for it; 0 takes that of the settings.
         part : Part, optional
             What is wanted of the plane; all of it if not given.
+        every : bool
+            Whether all maps are wanted, and not the first and the last alone, from which nuclei are decoded.
 
         Yields
         ------
@@ -163,7 +166,7 @@ class Predictor:
         scaled = ScaledPlane(pyramid, limits, self.factor_for(diameter) if diameter else self.factor)
         while True:
             try:
-                return (yield from self._iter_part(scaled, part, tile))
+                return (yield from self._iter_part(scaled, part, tile, 1 if every else len(self.model.settings.maps) - 1))
             except OutOfMemoryError:
                 if tile // 2 < SMALLEST_TILE and self.device.name == "cpu":
                     raise
@@ -212,25 +215,16 @@ class Predictor:
             raise SettingsError(f"8 bits (int8) cannot be had with {self.model.name!r}, which has no ranges; set the precision to 'auto'.")
         self.network = placed(self.model.network, self.device.name, ranges)
 
-    def _iter_part(self, plane: ScaledPlane, part: Part, tile: int) -> Steps[Maps]:
-        """Run the network at its own scale, and bring the maps back."""
+    def _iter_part(self, plane: ScaledPlane, part: Part, tile: int, stride: int) -> Steps[Maps]:
+        """Run the network at its own scale, and bring every so many of the maps back."""
         multiple = self.model.settings.multiple
         padded = padded_shape(plane.shape, multiple)
         box = aligned(plane.needed(part), multiple, padded)
         size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
         if plane.ratio > 1 and size[0] * size[1] > MOST_PIXELS:
-            raise SettingsError(
-                f"With this diameter the plane would be enlarged to {size} pixels; give a larger diameter, or a part of the image."
-            )
-        maps: Maps = np.empty((len(self.model.settings.maps), *size), np.float16)
-        tiles = []
-        for step in plan_tiles(padded, tile, self.halo, multiple, box):
-            blank = part.blank(plane.full(step.core))
-            if blank is None:
-                tiles.append(step)
-            else:
-                maps[:, *step.inside(box)] = 0
-                maps[0, *step.inside(box)] = blank
+            raise SettingsError(f"With this diameter the plane would be enlarged to {size} pixels; give a larger one, or a part of it.")
+        maps: Maps = np.empty((len(self.model.settings.maps[::stride]), *size), np.float16)
+        tiles = plane.blanked(maps, box, part, plan_tiles(padded, tile, self.halo, multiple, box))
 
         def _read(step: Tile) -> Pixels:
             with compute_errors("Reading the image"):
@@ -238,7 +232,7 @@ class Predictor:
 
         with closing(in_flight(tiles, _read, self.begin, AHEAD if self.device.name == "cuda" else 0)) as answers:
             for done, (step, answer) in enumerate(answers, start=1):
-                put(maps[:, *step.inside(box)], answer[:, *step.inner])
+                put(maps[:, *step.inside(box)], answer[::stride, *step.inner])
                 yield Progress(STAGE, done, len(tiles))
         with compute_errors("Rescaling the maps"):
             return plane.bring_back(maps, box, part)

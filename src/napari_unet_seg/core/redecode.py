@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_unet_seg.core.assembly import Assembly
 from napari_unet_seg.core.map_parts import PlaneDecoding
 from napari_unet_seg.core.measure import measure_plane
+from napari_unet_seg.core.score import Foreground
 from napari_unet_seg.core.stack import assemble, plane_settings
 from napari_unet_seg.errors import InputError
 from napari_unet_seg.progress import Progress, Steps
@@ -90,6 +91,6 @@ def iter_redecode(stack: MapStack, settings: SegmentSettings) -> Steps[tuple[npt
         if known is None or maps.whole is None:
             found.add(index, *PlaneDecoding(maps).measured(flat, stack.knots))
         else:
-            found.add(index, known, measure_plane(known, 1 - maps.whole[0], stack.knots))
+            found.add(index, known, measure_plane(known, Foreground(maps.whole[0]), stack.knots))
         yield Progress(STAGE, number, len(indices))
     return assemble(found.labels, found.table(), stack.axes, settings)

@@ -7,6 +7,7 @@ for the ten thousand nuclei of a large plane; here every step is one array opera
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,15 @@ class Regions:
 
     def total(self, values: npt.NDArray[Any] | None = None) -> Floats:
         """Add up values of the pixels (1 without) over each nucleus."""
-        return np.bincount(self.places, values, minlength=self.numbers.size).astype(np.float64)
+        return self._counts.copy() if values is None else np.bincount(self.places, values, minlength=self.numbers.size).astype(np.float64)
 
     def mean(self, values: npt.NDArray[Any]) -> Floats:
         """Average values of the pixels over each nucleus."""
-        return self.total(values) / self.total()
+        return self.total(values) / self._counts
+
+    @cached_property
+    def _counts(self) -> Floats:
+        return np.bincount(self.places, minlength=self.numbers.size).astype(np.float64)
 
     def touch_border(self) -> npt.NDArray[np.bool_]:
         """Say which nuclei have a pixel at the edge of the plane."""

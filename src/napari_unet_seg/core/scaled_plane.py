@@ -17,7 +17,7 @@ from napari_unet_seg.core.resample import needed, resample, resampled_shape, sim
 if TYPE_CHECKING:
     from napari_unet_seg.core.area_of_interest import AreaOfInterest
     from napari_unet_seg.core.pyramid import Pyramid
-    from napari_unet_seg.core.tiling import Box
+    from napari_unet_seg.core.tiling import Box, Tile
     from napari_unet_seg.core.tissue import Tissue
 
 SAME_SCALE = 0.05
@@ -110,6 +110,35 @@ class ScaledPlane:
         """Return the pixels of the plane that a box covers."""
         y, x = (slice(math.floor(side.start / self.ratio), math.ceil(side.stop / self.ratio)) for side in box)
         return y, x
+
+    def blanked(self, maps: Maps, origin: Box, part: Part, tiles: list[Tile]) -> list[Tile]:
+        """Fill in the tiles that the network need not see.
+
+        Parameters
+        ----------
+        maps : ndarray of float16, shape (C, *origin)
+            Are written.
+        origin : tuple of slice
+            Where they lie, in pixels of this size.
+        part : Part
+            What is wanted.
+        tiles : list of Tile
+            That cover the maps.
+
+        Returns
+        -------
+        list of Tile
+            Those that the network must see.
+        """
+        left = []
+        for tile in tiles:
+            blank = part.blank(self.full(tile.core))
+            if blank is None:
+                left.append(tile)
+            else:
+                maps[:, *tile.inside(origin)] = 0
+                maps[0, *tile.inside(origin)] = blank
+        return left
 
     def needed(self, part: Part) -> Box:
         """Return the box in which maps must be known to bring those of a part back."""

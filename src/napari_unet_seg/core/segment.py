@@ -16,7 +16,7 @@ from napari_unet_seg.core.axes import Layout, as_array, resolve_axes
 from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.class_work import iter_class_work
 from napari_unet_seg.core.grid import Grid, choose_grid
-from napari_unet_seg.core.plane import iter_plane
+from napari_unet_seg.core.plane import EVERYTHING, Wanted, iter_plane
 from napari_unet_seg.core.predict import STAGE, Predictor, predict
 from napari_unet_seg.core.pyramid import levels_of, take_plane
 from napari_unet_seg.core.score import CARD_KEY, knots_of
@@ -81,7 +81,7 @@ def segment(
     0
     """
     work = prepare(image, model, device, axes, channel, settings)
-    return drain(iter_work(work, measured=False)).full(work.layout.labels_shape).labels
+    return drain(iter_work(work, wanted=Wanted(table=False, classes=False))).full(work.layout.labels_shape).labels
 
 
 def iter_segment(
@@ -157,7 +157,7 @@ def prepare(
     return Work(levels, layout, predictor, choose_grid(first.nearest(predictor.factor), first.shape, settings), settings)
 
 
-def iter_work(work: Work, keep: Keep | None = None, measured: bool = True) -> Steps[Segmentation]:
+def iter_work(work: Work, keep: Keep | None = None, wanted: Wanted = EVERYTHING) -> Steps[Segmentation]:
     """Find the nuclei of prepared work; steps and errors as in `iter_segment`.
 
     Parameters
@@ -167,8 +167,8 @@ def iter_work(work: Work, keep: Keep | None = None, measured: bool = True) -> St
     keep : callable, optional
         Called with the index of each plane (along the leading axes of the labels) and the maps it was decoded from, of which nothing else
         is kept: a stack would need eight bytes a pixel.
-    measured : bool
-        Whether more is wanted than labels; if not, features and classes are empty, where the labels can be had without.
+    wanted : Wanted
+        What else is wanted than labels; the rest is empty, where the labels can be had without.
 
     Returns
     -------
@@ -178,9 +178,10 @@ def iter_work(work: Work, keep: Keep | None = None, measured: bool = True) -> St
     if not predictor.model.settings.distance:
         return (yield from iter_class_work(work))
     axes = layout.labels_axes
-    measured = measured or not grid.is_full or is_linked(axes, work.settings) or is_followed(axes, work.settings)
+    needed = not grid.is_full or is_linked(axes, work.settings) or is_followed(axes, work.settings)
+    wanted = Wanted(wanted.table or needed, wanted.classes or not grid.is_full)
     found = Assembly(axes, (*layout.labels_shape[:-2], *grid.shape))
-    class_map = np.zeros(found.labels.shape if measured else (0,) * len(axes), np.uint8)
+    class_map = np.zeros(found.labels.shape if wanted.classes else (0,) * len(axes), np.uint8)
     if grid.notice:
         yield Progress(STAGE, 0, 0, notice=grid.notice)
     yield from check_stack(axes, work.settings)
@@ -188,10 +189,10 @@ def iter_work(work: Work, keep: Keep | None = None, measured: bool = True) -> St
     diameters: list[float] = []
     told: set[str] = set()
     for number, index in enumerate(layout.indices()):
-        steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, any(diameters), measured)
+        steps = iter_plane(predictor, take_plane(work.levels, layout, index), grid, any(diameters), wanted)
         plane = yield from relay(steps, partial(over_planes, number=number, planes=layout.plane_count, told=told))
         found.add(index, plane.labels, plane.table)
-        if measured:
+        if wanted.classes:
             class_map[index] = plane.classes
         if keep is not None:
             keep(index, plane.maps)

@@ -111,7 +111,8 @@ class BatchImage:
         return self.summary.add(outcome, table, thumbnail) if self.plan.summary else outcome
 
     def _segment(self, predictor: Predictor, place: Place) -> Steps[tuple[ImageFile, Segmentation]]:
-        from napari_unet_seg.core.segment import iter_segment
+        from napari_unet_seg.core.plane import Wanted
+        from napari_unet_seg.core.segment import iter_work, prepare
         from napari_unet_seg.io.batch_large import Found, iter_ready
         from napari_unet_seg.io.channels import choice_notice, measured_channels, nuclear_channel
         from napari_unet_seg.io.image import open_image
@@ -138,8 +139,8 @@ class BatchImage:
         if ready is not None:
             self.written = ready.formats
             return flat, ready.result
-        steps = iter_segment(image.data, predictor, axes=image.axes, channel=channel, settings=settings)
-        result = yield from relay(steps, self._noted)
+        work = prepare(image.data, predictor, axes=image.axes, channel=channel, settings=settings)
+        result = yield from relay(iter_work(work, wanted=Wanted(classes="classes" in self.plan.formats)), self._noted)
         self.exact = result.grid is None
         full = result.full(flat.levels[0].shape[flat.axes.index("Y") :][:2])
         return flat, self._completed(flat, full, measured)

@@ -120,7 +120,7 @@ class Bench:
         bytes_each = 2 * len(self.plane.kept)
         largest = max(np.diff(self.plane.tiles.rows)) * max(np.diff(self.plane.tiles.columns)) * bytes_each
         self._maps = lru_cache(max(4, _CACHE_BYTES // int(largest)))(self._load_maps)
-        self._is_warm = False
+        self.is_warm = False
         self._steps: dict[str, Callable[[int], None]] = {
             MAPS: self._run_network,
             HILLS: self._find_hills,
@@ -143,16 +143,16 @@ class Bench:
         number : int
             Below `count`.
         """
-        if step != MAPS and self._is_warm:
+        if step != MAPS and self.is_warm:
             self.rest()
-        self._is_warm = step == MAPS
+        self.is_warm = step == MAPS
         self._steps[step](number)
 
     def rest(self) -> None:
         """Give back the memory that the network computed in, and maps that were kept to be read again."""
         from napari_unet_seg.core.processor import release_memory
 
-        self._is_warm = False
+        self.is_warm = False
         self._maps.cache_clear()
         release_memory()
 

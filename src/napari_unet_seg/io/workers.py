@@ -9,11 +9,13 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_unet_seg.core.bands import cores
 from napari_unet_seg.errors import ComputeError, SettingsError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """Stands for this process."""
+_ABREAST = 3
+"""Blocks that are decoded at a time in this process, each of which takes up to 300 MB: on many cores, what one does by itself counts."""
 _WAIT = "20s"
 """How long the scheduler of a cluster may take to answer."""
 _ONE = threading.Lock()
@@ -42,13 +46,29 @@ class Workers(Protocol):
 
 
 class Here:
-    """Everything is done in this process, one after the other."""
+    """Everything is done in this process: the network sees one tile after the other, and some blocks are decoded or measured at a time."""
 
     def each(self, bench: Bench, step: str, numbers: Sequence[int]) -> Iterator[int]:
-        """Do a step for each number in turn; see `Workers`."""
-        for number in numbers:
-            bench.do(step, number)
-            yield number
+        """Do a step for each number; see `Workers`. When it is closed, blocks that are worked on are finished."""
+        from napari_unet_seg.io.block_job import HILLS, NUCLEI, ROWS
+
+        lanes = min(cores(), _ABREAST, len(numbers)) if step in (HILLS, NUCLEI, ROWS) else 1
+        if lanes < 2:
+            for number in numbers:
+                bench.do(step, number)
+                yield number
+            return
+        if bench.is_warm:
+            bench.rest()
+        with ThreadPoolExecutor(lanes, thread_name_prefix="napari-unet-seg-block") as executor:
+            futures = {executor.submit(bench.do, step, number): number for number in numbers}
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    yield futures[future]
+            finally:
+                for future in futures:
+                    future.cancel()
 
     def device(self, bench: Bench) -> tuple[str, str]:
         """Return the device of this process; see `Workers`."""
