@@ -1,7 +1,7 @@
 """Are few labels enough? Some nuclei of a kind of image that the base does not know are painted by a script, and a model is taught by them.
 
-    python -m benchmarks.few_labels DATASET... --base MODEL --modality NAME [--nuclei 1,3,10,30] [--seeds 10] [--images 12] [--known 12]
-        [--ceiling FOLDS] [--steps N | --minutes M] [--json FILE]
+    python -m benchmarks.few_labels DATASET... --base MODEL --modality NAME [--nuclei 1,3,10,30] [--seeds 10] [--first 0] [--images 12]
+        [--known 12] [--ceiling FOLDS] [--steps N | --minutes M] [--json FILE]
 
 A dataset is what `benchmarks.accuracy` takes. The base should not have seen the modality: a bundled recipe, trained with it left out.
 
@@ -10,8 +10,9 @@ base fails on, until there are enough; outlines are 1 to 2 px off, and nothing e
 taught as in the widget and the command line, and scored on other images of the modality, of other fields of view, beside the base on the
 same images. ``--known`` scores as many images of the other modalities too, to see what is forgotten (with ``--fold``, of these folds only).
 ``--ceiling`` says what there is to be reached: the base taught by the whole annotation of all other images, all the way and in as many
-steps, in so many parts, each left out in turn. Prints a table: the median over the seeds, the worst change, and the share of the gap to the
-ceiling that was closed.
+steps of patches as large, in so many parts, each left out in turn. ``--first`` begins with another seed, for a way of teaching that was
+chosen with some is judged with others, and ``--seeds 0`` measures the ceiling alone. Prints a table: the median over the seeds, the worst
+change, and the share of the gap to the ceiling that was closed.
 
 With ``--json`` each result is written to the file when it is there, and a run that finds some there goes on with them: so ten seeds can be
 done in pieces (``--seeds 3``, then ``--seeds 10``), and more numbers of nuclei or the ceiling be added later.
@@ -41,6 +42,8 @@ from napari_unet_seg.errors import InputError
 
 Row = dict[str, Any]
 """What one training brought; see `Bench.run`."""
+PATCH = 128
+"""Pixels: the edge of the patches by which single nuclei teach."""
 SMALLEST_GAP = 0.05
 """A ceiling that is nearer to the base than this leaves nothing to close."""
 
@@ -119,7 +122,7 @@ class Bench:
         """Teach with all images but those of some fields, and score on these: counts before and after."""
         teaching = [pair for item in self.items if item.field not in fields for pair in item.planes()]
         images, labels = zip(*teaching, strict=True)
-        model = nus.train(images, labels, base=self.base, settings=replace(self.settings, validation=0.0, blend=1.0))
+        model = nus.train(images, labels, base=self.base, settings=replace(self.settings, validation=0.0, blend=1.0, patch=PATCH))
         scored = [item for item in self.items if item.field in fields]
         before, after = self.score_base(scored), self.score(model, scored)
         print(f"ceiling: AP 0.5 {before.ap(0.5):.3f} -> {after.ap(0.5):.3f}", file=sys.stderr)
@@ -177,10 +180,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ceiling = bench.ceiling(options.ceiling) if options.ceiling else None
     results: list[Row] = []
     for nuclei in options.nuclei:
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             results.append(bench.run(nuclei, seed))
             print(json.dumps(results[-1]), file=sys.stderr)
-    print(markdown([table_row(nuclei, [one for one in results if one["nuclei"] == nuclei], ceiling) for nuclei in options.nuclei]))
+    if results:
+        print(markdown([table_row(nuclei, [one for one in results if one["nuclei"] == nuclei], ceiling) for nuclei in options.nuclei]))
     if ceiling:
         low, high = ceiling["before"], ceiling["after"]
         print(f"\nAll other images, whole: AP 0.5 {low['ap50']} -> {high['ap50']}, mean AP {low['mean_ap']} -> {high['mean_ap']}.")
@@ -193,6 +197,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modality", default="", metavar="NAME", help="kind of image that is taught; all of the datasets if not given")
     parser.add_argument("--nuclei", type=_numbers, default=[1, 3, 10, 30], metavar="N,N", help="painted nuclei")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of the seeds")
     parser.add_argument("--images", type=int, default=12, help="images that each training is scored on")
     parser.add_argument("--known", type=int, default=0, help="images of other modalities that are scored too")
     parser.add_argument("--fold", help="folds of these, such as those that the base did not learn from")

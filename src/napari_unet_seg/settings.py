@@ -20,6 +20,7 @@ POLARITIES = ("auto", "bright", "dark")
 STACKS = ("planes", "maximum", "linked")
 TRACKS = ("none", "overlap", "laptrack")
 LOSSES = ("both", "cross_entropy", "dice")
+LEARNING = ("auto", "all", "first")
 ADVERSARIAL = 0.1
 """Weight of the adversarial term where it is only asked for."""
 SMALLEST_PATCH = 32
@@ -137,6 +138,9 @@ class TrainSettings(Checked):
     remember: Annotated[float, {"min": 0.0, "max": 10.0, "step": 0.25, "label": "Weight of the base"}] = 1.0
     """How much the base's own answer counts where nothing is annotated and it is sure; 0 leaves the unknown unknown. Without it, a few
     painted nuclei teach a model that nearly everything is one. Only for nuclei, and with a base that knows them."""
+    learning: Annotated[str, {"choices": LEARNING, "label": "Layers that learn"}] = "auto"
+    """Which layers learn: "all", or only the "first" ones, which see what a nucleus looks like, and not those that tell what is a nucleus.
+    "auto" is the first ones where single nuclei teach a base that knows something of them: so few cannot tell all layers better."""
     average: Annotated[float, {"min": 0.0, "max": 0.99999, "label": "Weight averaging"}] = 0.995
     """Decay of the running average of the weights that becomes the model."""
     validation: Annotated[float, {"min": 0.0, "max": 0.5, "label": "Validation share"}] = 0.15
@@ -188,7 +192,9 @@ class TrainSettings(Checked):
         further = base and not new_head and not self.classes
         remember = self.remember if further else 0.0
         patch = self.patch or (128 if further and small else 256)
-        return replace(self, steps=steps, learning_rate=rate, decay=decay, empty=empty, remember=remember, patch=patch)
+        learning = "all" if self.learning == "auto" and not further else self.learning  # else what is annotated decides, see `Trainer`
+        decided = replace(self, steps=steps, learning_rate=rate, decay=decay, empty=empty)
+        return replace(decided, remember=remember, patch=patch, learning=learning)
 
 
 def numbered_classes(count: int) -> tuple[str, ...]:

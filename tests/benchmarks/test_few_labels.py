@@ -90,6 +90,11 @@ def test_a_run_in_pieces_does_nothing_twice(dataset, model_file, tmp_path, capsy
     assert "| 2 | 3 |" in table
     assert [row["seed"] for row in found["results"]] == [0, 1, 2]
     assert found["ceiling"]["before"] == {"ap50": 0.3333, "mean_ap": 0.3333}
+    table, found = measure("--first", "2", "--seeds", "2")
+    assert "| 2 | 2 |" in table
+    assert [row["seed"] for row in found["results"]] == [0, 1, 2, 3]
+    alone, _ = measure("--seeds", "0", "--ceiling", "2")
+    assert alone.strip() == "All other images, whole: AP 0.5 0.3333 -> 0.3333, mean AP 0.3333 -> 0.3333."
     with pytest.raises(InputError, match="holds results with steps 1, not 2"):
         measure("--steps", "2")
 

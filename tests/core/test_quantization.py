@@ -157,6 +157,14 @@ def test_small_numbers_of_a_layer_keep_their_range(tmp_path):
     assert ranges_of(load_model(tmp_path / "small.safetensors").card) == ranges_of(ranged.card)
 
 
+@pytest.mark.parametrize("ends", [(1.0, 1.0), (0.0, float("nan")), (0.0, float("inf")), (0.0, 1e300), (-1e300, 0.0), (0.0, 1e-300)])
+def test_a_card_with_ranges_that_no_network_has_is_refused(tmp_path, ends):
+    model = with_ranges(tiny_model(), [image((64, 64))])
+    model.card["ranges"]["layers"]["encoder.0.0"] = list(ends)
+    with pytest.raises(ModelError, match="its ranges are no numbers that fit into 32 bits, the lower before the higher"):
+        load_model(model.save(tmp_path / "hostile"))
+
+
 def test_other_ranges_of_the_same_network_are_used():
     made, window = network(), image((64, 64))
     wide = measure_ranges(made, [window])

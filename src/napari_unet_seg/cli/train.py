@@ -32,7 +32,7 @@ Start = str | NetworkSettings
 
 _GIVEN = (
     *("steps", "minutes", "seed", "device", "precision", "batch", "patch", "loss", "learning_rate", "decay", "validation", "patience"),
-    *("supervision", "blend", "remember"),
+    *("supervision", "blend", "remember", "learning"),
 )
 """Settings that are options of their own, as they are."""
 _LABELS = "Folder of labels, called like the images: x_mask.png, x.labels.tif ...; IMAGES again if it holds images/ and masks/."
@@ -73,6 +73,7 @@ class TrainOptions:
     decay: Annotated[float | None, setting(TrainSettings, "decay")] = None
     blend: Annotated[float | None, setting(TrainSettings, "blend")] = None
     remember: Annotated[float | None, setting(TrainSettings, "remember")] = None
+    learning: Annotated[str | None, setting(TrainSettings, "learning")] = None
     validation: Annotated[float | None, setting(TrainSettings, "validation")] = None
     patience: Annotated[int | None, setting(TrainSettings, "patience")] = None
     run: Annotated[str, typer.Option(metavar="DIR", help=_RUN)] = ""

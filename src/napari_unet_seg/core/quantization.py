@@ -10,7 +10,6 @@ and other devices the same nuclei.
 from __future__ import annotations
 
 import copy
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -39,6 +38,8 @@ _SHARES = np.geomspace(0.05, 1, 40)
 """Ranges that are tried, in parts of the widest; their neighbours differ by a twelfth."""
 _DIGITS = 5
 """Of the ends of a range in the card, wherever the point is: a layer may hand on numbers that are small throughout."""
+_WIDEST = 1e30
+"""More, and less than its inverse, is a damaged card's: what a network computes in float32 could not go further."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """The lowest and the highest value of what a part of the network gives, by the name of the part."""
@@ -175,8 +176,8 @@ def ranges_of(card: Mapping[str, Any]) -> Ranges:
     """
     found = card.get(CARD_KEY, {}).get("layers", {})
     ranges = {str(name): (float(low), float(high)) for name, (low, high) in found.items()}
-    if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in ranges.values()):
-        raise ValueError("its ranges are no numbers, the lower before the higher")
+    if not all(low < high and 1 / _WIDEST < max(-low, high) < _WIDEST for low, high in ranges.values()):
+        raise ValueError("its ranges are no numbers that fit into 32 bits, the lower before the higher")
     return ranges
 
 

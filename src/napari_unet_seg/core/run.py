@@ -19,6 +19,7 @@ from napari_unet_seg.core.checkpoint import Model
 from napari_unet_seg.core.class_figures import ClassFigures, measure_classes
 from napari_unet_seg.core.cross_validation import find_nuclei, iter_cross_validate, look_at
 from napari_unet_seg.core.optimizer import schedule
+from napari_unet_seg.core.quantization import CARD_KEY
 from napari_unet_seg.core.report import Outcome
 from napari_unet_seg.core.run_state import SAVE_EVERY, RunState, load_state, open_folder
 from napari_unet_seg.core.segment import segment
@@ -251,7 +252,8 @@ class Run:
 
     def _segmented(self, wanted: Preview) -> npt.NDArray[np.int32]:
         start = self.trainer.start
-        model = Model(self._blended(self.trainer.weights(), self._usual_share()), start.card, start.defaults)
+        card = {name: value for name, value in start.card.items() if name != CARD_KEY}  # ranges of the base are not those of these weights
+        model = Model(self._blended(self.trainer.weights(), self._usual_share()), card, start.defaults)
         settings = wanted.settings
         if self.settings.classes and settings.polarity != start.defaults.polarity:
             settings = start.defaults  # classes were learned with one polarity

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.classes import class_summary
 from napari_unet_seg.core.data import Sample, annotated, prepare
 from napari_unet_seg.core.device import compute_errors
+from napari_unet_seg.core.learned_ranges import with_learned_ranges
 from napari_unet_seg.core.remembering import SPARSE
 from napari_unet_seg.core.report import make_report
 from napari_unet_seg.core.run import Run
@@ -34,7 +36,7 @@ from napari_unet_seg.core.run_state import RunState, hash_data
 from napari_unet_seg.core.scale import estimate_diameter
 from napari_unet_seg.core.start import Base, knows_what_is_taught, start_from
 from napari_unet_seg.core.threads import threads_restored
-from napari_unet_seg.errors import InputError
+from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
 from napari_unet_seg.progress import Progress, Steps, drain
 from napari_unet_seg.settings import NetworkSettings, TrainSettings
 
@@ -104,7 +106,7 @@ def iter_train(
         work = Run(samples, start, state, folder, measured=knows_what_is_taught(base, settings.classes))
         yield from work.iter_steps()
         report = make_report(_found(annotations, settings), (yield from work.iter_outcome()), work.state, work.ended)
-    return _model(work, _facts(annotations, origin, settings) | {"report": report})
+        return _model(work, _facts(annotations, origin, settings) | {"report": report})
 
 
 def _found(annotations: Sequence[Annotation], settings: TrainSettings) -> Summary:
@@ -173,9 +175,14 @@ def _diameters(annotations: Sequence[Annotation]) -> Iterator[float]:
 
 
 def _model(work: Run, facts: dict[str, Any]) -> Model:
-    """Return the best weights as a model on the CPU."""
+    """Return the best weights as a model on the CPU, with the ranges of its layers if it can be run in 8 bits."""
     share = {"share": work.share} if work.measured else {}  # of the way from the base
     memory = work.trainer.memory
     trust = {"remembered": memory.weight} if memory else {}  # weight of the base where nothing was annotated
-    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step, **share, **trust}
-    return Model(work.best_network(), card, work.trainer.start.defaults)
+    learning = {"learning": work.trainer.learning} if work.measured else {}
+    card = {**facts, "training": work.state.settings.to_dict(), "steps": work.state.step, **share, **trust, **learning}
+    start = work.trainer.start
+    model = Model(work.best_network(), card, start.defaults)
+    with suppress(ComputeError, OutOfMemoryError), compute_errors("Looking at the layers"):  # a long training is not lost for speed
+        return with_learned_ranges(model, work.samples, work.settings, start.card)
+    return model

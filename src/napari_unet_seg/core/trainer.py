@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from napari_unet_seg.core.data import Batch, Sample, whole_patch
 from napari_unet_seg.core.device import choose_device, choose_dtype, compute_errors
 from napari_unet_seg.core.discriminator import Adversary
+from napari_unet_seg.core.first_layers import choose_learning, first_layers, freeze_statistics
 from napari_unet_seg.core.helper import LONGEST_GRADIENT, Helper, under
 from napari_unet_seg.core.losses import loss_terms
 from napari_unet_seg.core.optimizer import AdamW
@@ -58,11 +59,14 @@ class Trainer:
             self.network = copy.deepcopy(start.network).to(self.device).train()
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub forgets it
             self.average = copy.deepcopy(start.network).to(self.device).eval()
+        trust = self._trust(samples)
+        self.memory = Memory(self.base(), round(settings.remember * trust, 4)) if settings.remember and trust else None
+        self.learning = choose_learning(settings.learning, trust if all(is_sparse([sample]) for sample in samples) else 0.0)
+        learned = first_layers(self.network) if self.learning == "first" else self.network.parameters()
         if settings.freeze:
-            _freeze_statistics(self.network)
-        self.optimizer = AdamW(self.network.parameters(), settings.weight_decay)
+            freeze_statistics(self.network)
+        self.optimizer = AdamW(learned, settings.weight_decay)
         self.helpers = _helpers(start, settings, self.device)
-        self.memory = self._memory(samples)
 
     def step(self, rate: float) -> tuple[dict[str, float], str]:
         """Do one step, with fewer patches when memory runs out.
@@ -154,14 +158,12 @@ class Trainer:
         for kind, helper in self.helpers.items():
             helper.load(under(f"{kind}.", state), steps)
 
-    def _memory(self, samples: Sequence[Sample]) -> Memory | None:
-        """Return the base as what is asked where nothing is annotated, weighted by how far it can be believed there."""
-        if not (self.settings.remember and self.start.settings.distance and is_sparse(samples)):
-            return None
-        base = self.base()
-        windows = cut_windows(samples, self.settings.patch, self.settings.seed)
-        trust = trust_in((window, self.look(window, base)[1]) for window in windows)
-        return Memory(base, round(self.settings.remember * trust, 4)) if trust else None
+    def _trust(self, samples: Sequence[Sample]) -> float:
+        """Return how far the base can be believed where nothing is annotated; 0 if there is no such place."""
+        if not (self.start.settings.distance and is_sparse(samples)):
+            return 0.0
+        base, windows = self.base(), cut_windows(samples, self.settings.patch, self.settings.seed)
+        return trust_in((window, self.look(window, base)[1]) for window in windows)
 
     def _step(self, rate: float) -> dict[str, float]:
         batch = self.sampler.batch(self.batch).to(self.device)
@@ -214,13 +216,6 @@ def _helpers(start: Model, settings: TrainSettings, device: str) -> dict[str, He
     if settings.adversarial:
         made["adversarial"] = Adversary(start.settings, settings, device)
     return made
-
-
-def _freeze_statistics(network: UNet) -> None:
-    """Let BatchNorm use the statistics that it has; what it learned to do with them is still taught."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
 
 
 def _uses_bfloat16(device: str, precision: str) -> bool:
