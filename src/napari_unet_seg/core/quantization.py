@@ -3,8 +3,7 @@
 What a layer gives is rounded to 256 steps of the range that its values were seen to have, and each filter's weights to 255 of their own
 (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018; here after the
 training, without another). A narrow range has fine steps but clips more: that with the least squared error is taken (Nagel et al., "A White
-Paper on Neural Network Quantization", 2021, section 3.1). Sums of whole numbers are exact, so that windows of any size give the same bits,
-and other devices the same nuclei.
+Paper on Neural Network Quantization", 2021, section 3.1). Sums of whole numbers are exact, so that windows of any size give the same bits.
 """
 
 from __future__ import annotations
@@ -131,7 +130,7 @@ def grids(network: UNet, ranges: Ranges) -> dict[str, tuple[float, float]]:
     """Fit the ranges of a network to what whole numbers can hold: 0 is one of the steps, and what is joined has the same steps.
 
     So a convolution is a sum of whole numbers, which every library and device adds up alike. Left to itself, OpenVINO would fit them in a
-    way of its own, which keeps less.
+    way of its own, which changes twice as many pixels.
 
     Parameters
     ----------
