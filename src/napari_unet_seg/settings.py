@@ -110,7 +110,8 @@ class TrainSettings(Checked):
     """Patches in a step; halved when memory runs out."""
     patch: Annotated[int, {"min": 0, "max": 2048, "step": 32, "label": "Patch (px)"}] = 0
     """Edge of a patch; 0 is automatic: 256, which shows the network a nucleus with its neighbourhood, and 128 to teach a model single
-    nuclei of at most 64 px, since of a larger patch hardly anything is known, and it takes four times as long."""
+    nuclei of at most 64 px, since of a larger patch hardly anything is known, and it takes four times as long. What the network
+    cannot halve as often as it must becomes a little smaller."""
     loss: Annotated[str, {"choices": LOSSES, "label": "Loss"}] = "both"
     """What is made small: cross-entropy, Dice or both; the distance map's error is always added."""
     classes: Annotated[tuple[str, ...], {"form": False}] = ()
@@ -140,7 +141,8 @@ class TrainSettings(Checked):
     painted nuclei teach a model that nearly everything is one. Only for nuclei, and with a base that knows them."""
     learning: Annotated[str, {"choices": LEARNING, "label": "Layers that learn"}] = "auto"
     """Which layers learn: "all", or only the "first" ones, which see what a nucleus looks like, and not those that tell what is a nucleus.
-    "auto" is the first ones where single nuclei teach a base that knows something of them: so few cannot tell all layers better."""
+    "auto" is the first ones where single nuclei teach a base that knows something of them: so few cannot tell all layers better. What the
+    base does not know, or without a base, all of them learn."""
     average: Annotated[float, {"min": 0.0, "max": 0.99999, "label": "Weight averaging"}] = 0.995
     """Decay of the running average of the weights that becomes the model."""
     validation: Annotated[float, {"min": 0.0, "max": 0.5, "label": "Validation share"}] = 0.15
@@ -192,7 +194,8 @@ class TrainSettings(Checked):
         further = base and not new_head and not self.classes
         remember = self.remember if further else 0.0
         patch = self.patch or (128 if further and small else 256)
-        learning = "all" if self.learning == "auto" and not further else self.learning  # else what is annotated decides, see `Trainer`
+        guided = base and not new_head and (further or self.learning != "auto")  # layers that know nothing yet must learn
+        learning = self.learning if guided else "all"  # of "auto", what is annotated decides, see `Trainer`
         decided = replace(self, steps=steps, learning_rate=rate, decay=decay, empty=empty)
         return replace(decided, remember=remember, patch=patch, learning=learning)
 

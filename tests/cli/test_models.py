@@ -56,6 +56,10 @@ def test_show_prints_the_card_and_every_layer(run: Run):
     assert any("8 x 256 x 256" in line for line in layers)
 
 
+def test_curves_are_counted_and_not_printed():
+    assert models._in_line({"step": list(range(160)), "knots": [1, 2]}) == "step 160 values, knots 1, 2"
+
+
 def test_on_a_terminal_long_values_are_broken_to_its_width(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setenv("COLUMNS", "70")
     monkeypatch.setattr(models.sys.stdout, "isatty", lambda: True, raising=False)

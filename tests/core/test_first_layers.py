@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import napari_unet_seg as nus
+from napari_unet_seg.core import first_layers as module
 from napari_unet_seg.core.annotations import sparse
 from napari_unet_seg.core.data import prepare
 from napari_unet_seg.core.first_layers import choose_learning, first_layers
@@ -53,6 +54,12 @@ def test_a_few_painted_nuclei_teach_the_first_layers_alone():
     assert model.card["training"]["learning"] == "auto"
 
 
+def test_many_painted_nuclei_teach_all_layers(monkeypatch):
+    for few, learning in ((2, "first"), (1, "all")):
+        monkeypatch.setattr(module, "FEW", few)
+        assert trainer(prepare(*painted(numbers=(1, 4)))).learning == learning
+
+
 def test_whole_planes_teach_all_layers():
     image, labels = discs(seed=3)
     model = nus.train([image], [labels], base=tiny_model(), settings=SETTINGS)
@@ -77,6 +84,17 @@ def test_from_nothing_and_for_classes_all_layers_learn():
     assert "learning" not in nus.train([image], [labels], base=nus.NetworkSettings(width=4, depth=2), settings=SETTINGS).card
 
 
+def test_what_knows_nothing_yet_learns_even_where_the_first_layers_are_asked_for():
+    first = replace(SETTINGS, learning="first")
+    assert first.for_base(True).learning == "first"
+    assert first.for_base(False).learning == "all"
+    assert replace(first, classes=("disc",)).for_base(True).learning == "first", "a base of the same classes"
+    image, labels = discs(seed=3)
+    model = nus.train([image], [np.minimum(labels, 1)], base=tiny_model(), settings=replace(first, classes=("disc",)))
+    assert model.card["training"]["learning"] == "all"
+    assert "bottleneck.0" in moved(model)
+
+
 def test_a_base_that_has_no_idea_of_the_nuclei_learns_in_all_layers():
     image, labels = discs(seed=3)
     ground = np.where(labels > 0, 0, (np.indices(labels.shape).sum(axis=0) // 24) % 2)  # what is painted lies between the discs
@@ -98,7 +116,7 @@ def test_large_nuclei_in_large_patches_teach_the_first_layers_too(patch):
     ("asked", "trust", "chosen"), [("auto", 0.53, "first"), ("auto", 0.27, "all"), ("all", 1.0, "all"), ("first", 0.0, "first")]
 )
 def test_a_base_that_recognises_what_was_painted_is_taught_in_its_first_layers(asked, trust, chosen):
-    assert choose_learning(asked, trust) == chosen
+    assert choose_learning(asked, trust, 10) == chosen
 
 
 def test_what_is_recognised_does_not_depend_on_how_much_the_base_counts():
@@ -128,4 +146,16 @@ def test_a_training_of_the_first_layers_goes_on_to_the_same_weights():
     for _ in range(2):
         resumed.step(1e-3)
     first, second = unbroken.weights(), resumed.weights()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("before", "now"), [("all", "first"), ("first", "all")])
+def test_a_training_goes_on_with_the_layers_that_it_began_with(before, now):
+    begun, resumed = trainer(learning=before), trainer(learning=now)
+    begun.step(1e-3)
+    resumed.load({name: tensor.clone() for name, tensor in begun.state().items()}, 1)
+    assert resumed.learning == before
+    for work in (begun, resumed):
+        work.step(1e-3)
+    first, second = begun.weights(), resumed.weights()
     assert all(torch.equal(first[name], second[name]) for name in first)

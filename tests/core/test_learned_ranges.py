@@ -123,6 +123,17 @@ def test_weights_that_are_no_numbers_have_no_ranges():
     assert "ranges" not in with_learned_ranges(broken, samples(), SETTINGS, {}).card
 
 
+@pytest.mark.parametrize("size", [1e-36, 1e31])
+def test_numbers_that_no_card_may_hold_leave_a_model_that_can_be_opened(size, tmp_path):
+    odd = dataclasses.replace(tiny_model(), network=copy.deepcopy(tiny_model().network))
+    with torch.no_grad():
+        for each in odd.network.encoder[0][1].norm.parameters():
+            each.mul_(size)
+    model = with_learned_ranges(odd, samples(), SETTINGS, {})
+    assert "ranges" not in model.card
+    nus.load_model(model.save(tmp_path / "odd"))
+
+
 def test_a_training_is_not_lost_when_looking_at_the_layers_fails(monkeypatch):
     def fail(*_):
         raise RuntimeError("not enough memory")

@@ -154,6 +154,8 @@ def test_tiles_grow_with_fewer_bits(monkeypatch):
     for predictor.dtype in (torch.float32, torch.bfloat16, torch.int8):
         edges.append(predictor.tile)
     assert edges == [1024, 1536, 2048]
+    predictor.processor = None
+    assert predictor.tile == 1024  # torch computes 8 bits in 32
 
 
 def test_an_overflow_in_16_bits_goes_on_in_float32_with_one_notice():

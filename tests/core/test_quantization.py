@@ -72,6 +72,10 @@ def test_more_images_count():
     assert two["encoder.0"][1] > 2 * one["encoder.0"][1]
 
 
+def test_an_image_smaller_than_the_network_can_halve_tells_ranges_too():
+    assert set(ranges_of(with_ranges(tiny_model(), [image((5, 20))]).card)) == set(parts(tiny_model().network))
+
+
 def test_ranges_travel_with_the_model(tmp_path):
     model = with_ranges(tiny_model(), [discs((100, 90), count=8)[0]])
     again = nus.load_model(model.save(tmp_path / "ranged"))

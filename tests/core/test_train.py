@@ -97,6 +97,14 @@ def test_fine_tuning_starts_from_the_base_and_leaves_it_unchanged():
             torch.testing.assert_close(tensor, before[name], atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.parametrize(("stride", "depth", "asked", "taken"), [(3, 3, 0, 240), (1, 3, 100, 96), (4, 3, 48, 32), (3, 4, 32, 48)])
+def test_patches_are_such_that_the_network_can_halve_them(stride, depth, asked, taken):
+    image, labels = discs(seed=1)
+    settings = nus.TrainSettings(steps=1, batch=2, patch=asked, device="cpu")
+    model = nus.train([image], [labels], base=nus.NetworkSettings(width=4, depth=depth, stride=stride), settings=settings)
+    assert model.card["training"]["patch"] == taken
+
+
 def test_the_card_is_of_the_new_model_and_not_of_its_base():
     """Figures that were measured with the base must not be read as those of the model that came of it."""
     known = tiny_model()

@@ -168,6 +168,10 @@ def test_description_lists_every_parameter_and_the_way_down_and_up(kind):
     assert network.training, "looking at a network must not change it"
 
 
+def test_a_network_is_described_whose_stride_does_not_divide_the_edge():
+    assert describe(UNet(NetworkSettings(width=4, depth=2, stride=3)), size=32)[0]["shape"] == (4, 12, 12)
+
+
 def test_classes_must_differ():
     with pytest.raises(SettingsError, match="two different classes"):
         NetworkSettings(classes=("background", "background"))

@@ -142,6 +142,13 @@ def test_a_closed_history_follows_no_more(layer, history):
     assert not layer.metadata
 
 
+def test_a_stroke_just_before_the_end_is_measured(layer, history):
+    layer.data_setitem((np.array([1, 2]), np.array([3, 4])), 44)
+    history.close()
+    same(layer)
+    assert layer.metadata["napari_unet_seg"]["edited"] is True
+
+
 def test_a_step_of_both_kinds_is_read():
     masked = SimpleNamespace(
         slice_key=(slice(2, 4), slice(5, 7), slice(8, 11)),

@@ -88,11 +88,11 @@ def test_equal_models_give_equal_packages(tmp_path, without_onnx):
 
 
 def test_the_test_image_leaves_something_when_the_halo_is_taken_off():
-    for depth in (1, 4, 6):
-        model = nus.Model(UNet(nus.NetworkSettings(width=4, depth=depth)).eval())
+    for depth, stride in ((1, 1), (4, 1), (6, 1), (2, 3)):
+        model = nus.Model(UNet(nus.NetworkSettings(width=4, depth=depth, stride=stride)).eval())
         size = least_edge(model)
         assert size > 2 * halo(model)
-        assert size % 2**depth == 0
+        assert size % (stride * 2**depth) == 0
         assert model_package.sample_image(size).shape == (size, size)
 
 

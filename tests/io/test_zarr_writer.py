@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -55,6 +56,16 @@ def test_levels_hold_labels_of_the_first(tmp_path, shape):
             assert array.metadata.dimension_names == tuple("zyx"[-len(shape) :])
             assert np.array_equal(array[...], labels[..., :: 2**level, :: 2**level])
             assert dataset["coordinateTransformations"][0]["scale"][-2:] == [0.5 * 2**level] * 2
+
+
+def test_what_is_in_memory_is_written_here_and_not_by_a_cluster(tmp_path):
+    def _elsewhere(*_, **__):
+        raise AssertionError("sent away")
+
+    path, labels = tmp_path / "x.zarr", noise(40, 50)
+    with dask.config.set(scheduler=_elsewhere):  # as for who has connected to a cluster
+        write_zarr(path, labels, LabelsInfo(axes="YX"))
+    assert np.array_equal(zarr.open_group(path, mode="r")["0"][...], labels)
 
 
 @pytest.mark.parametrize(("axes", "stored"), [("ZTYX", "tzyx"), ("QYX", "zyx"), ("ZCYX", "czyx")])

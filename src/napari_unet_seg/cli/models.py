@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, look at, add, rename, delete and export models.")
 _LEAST_ROOM = 20
 """Letters in a line, however narrow the terminal is."""
+_MOST_VALUES = 50
+"""In a line; the curves of a training are longer."""
 _FORMAT_HELP = "safetensors is opened by this program, onnx and bioimageio by others."
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `models list` shows.", show_default=False)]
 
@@ -88,7 +90,7 @@ def _in_line(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_in_line(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_in_line, value))
+        return f"{len(value)} values" if len(value) > _MOST_VALUES else ", ".join(map(_in_line, value))
     return str(value)
 
 

@@ -117,11 +117,11 @@ def find_basins(mask: Mask | Callable[[slice], Mask], heights: npt.NDArray[np.fl
     found = [climb.ways.renumbered(number) for climb, number in zip(climbs, numbers, strict=True)]
     pairs, passes = together([*found, *seams]).ordered()
 
-    def _runs(which: int) -> Runs:
+    def _numbered(which: int) -> Runs:
         runs, start = climbs[which].runs, rows[which].start * shape[1]
         return Runs(runs.starts + start, runs.stops + start, numbers[which][runs.values])
 
-    return Basins(shape, each(_runs, range(len(climbs))), summits, peaks, pairs, passes)
+    return Basins(shape, each(_numbered, range(len(climbs))), summits, peaks, pairs, passes)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,11 @@ layers learn. Sections and fluorescence that a base had never seen lie at 0.53 t
 and the first layers alone did not learn these."""
 
 
-def choose_learning(asked: str, trust: float) -> str:
+FEW = 50
+"""More painted nuclei than this teach all layers: from 30 the first ones alone learned no more than from 10."""
+
+
+def choose_learning(asked: str, trust: float, nuclei: int) -> str:
     """Decide which layers learn.
 
     Parameters
@@ -36,6 +40,8 @@ def choose_learning(asked: str, trust: float) -> str:
         See `TrainSettings.learning`.
     trust : float
         How far the base can be believed, 0 to 1; 0 also where more is annotated than single nuclei.
+    nuclei : int
+        How many teach.
 
     Returns
     -------
@@ -43,7 +49,7 @@ def choose_learning(asked: str, trust: float) -> str:
     """
     if asked != "auto":
         return asked
-    return "first" if trust >= TRUSTED else "all"
+    return "first" if trust >= TRUSTED and nuclei <= FEW else "all"
 
 
 def first_layers(network: UNet) -> list[Tensor]:

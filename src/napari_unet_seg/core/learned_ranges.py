@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from napari_unet_seg.core.data import IMAGE
-from napari_unet_seg.core.quantization import Ranges, measure_ranges, ranged, ranges_of
+from napari_unet_seg.core.quantization import Ranges, fitted, measure_ranges, ranged, ranges_of
 from napari_unet_seg.core.sampler import PatchSampler
 from napari_unet_seg.core.validation import cut_windows
 from napari_unet_seg.core.whole_numbers import in_whole_numbers
@@ -64,16 +64,16 @@ def with_learned_ranges(model: Model, samples: Sequence[Sample], settings: Train
     -------
     Model
         With ``ranges`` in its card, see `core.quantization`. Without them if more than `DIFFERENT` of the pixels of these images are of
-        another class in 8 bits, or what it gives are no numbers: it then runs in the next format.
+        another class in 8 bits, or what it gives are no numbers that a card can hold: it then runs in the next format.
     """
     chosen = cut_windows(samples, EDGE, settings.seed, MOST)
-    windows = [_fitted(window.channels[IMAGE].numpy(), model.settings.multiple) for window in chosen]
+    windows = [fitted(window.channels[IMAGE].numpy(), model.settings.multiple) for window in chosen]
     sampler = PatchSampler(chosen, settings, torch.Generator().manual_seed(settings.seed))
     patches = sampler.batch(min(max(PATCHES // settings.patch**2, 1), MOST_PATCHES)).image[:, 0].numpy()  # (B, Y, X)
     shown = [*windows, *patches]
     ranges = united(measure_ranges(model.network, shown, VALUES // len(shown)), ranges_of(base))
-    usable = bool(np.isfinite(list(ranges.values())).all()) and changed(model.network, ranges, windows) <= DIFFERENT
-    return ranged(model, ranges, len(samples)) if usable else model
+    found = ranged(model, ranges, len(samples))
+    return found if _readable(found) and changed(model.network, ranges, windows) <= DIFFERENT else model
 
 
 def united(ranges: Ranges, others: Ranges) -> dict[str, tuple[float, float]]:
@@ -124,8 +124,10 @@ def changed(network: UNet, ranges: Ranges, windows: Sequence[_Window]) -> float:
     return different / max(pixels, 1)
 
 
-def _fitted(window: _Window, multiple: int) -> _Window:
-    """Cut the edges of a window down to a multiple; one that is smaller is continued as it ends."""
-    window = np.pad(window, [(0, max(multiple - size, 0)) for size in window.shape], mode="edge")
-    height, width = (size // multiple * multiple for size in window.shape)
-    return np.ascontiguousarray(window[:height, :width])
+def _readable(model: Model) -> bool:
+    """Whether a model with such ranges can be opened again."""
+    try:
+        ranges_of(model.card)
+    except ValueError:
+        return False
+    return True

@@ -117,9 +117,9 @@ class Predictor:
     @property
     def tile(self) -> int:
         """Edge of a tile in pixels, as set, or for this device, format and network."""
-        wide = self.model.settings.width > USUAL_WIDTH * self.model.settings.stride
-        name = self.device.name
-        return self.settings.tile or (AUTOMATIC_TILE.get((name, self.dtype)) or AUTOMATIC_TILE[name, None]) // (2 if wide else 1)
+        name, wide = self.device.name, self.model.settings.width > USUAL_WIDTH * self.model.settings.stride
+        held = self.dtype if self.processor or self.dtype != torch.int8 else None  # torch holds 8 bits in 32
+        return self.settings.tile or (AUTOMATIC_TILE.get((name, held)) or AUTOMATIC_TILE[name, None]) // (2 if wide else 1)
 
     @property
     def known_diameter(self) -> float:

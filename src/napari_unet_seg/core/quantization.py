@@ -58,13 +58,29 @@ def with_ranges(model: Model, images: Iterable[Any]) -> Model:
     Model
         With `ranges` in its card: those of the ``layers``, and the number of ``images``.
     """
-    multiple = model.settings.multiple
     windows = []
     for image in images:
         window = normalize(np.asarray(image), estimate_limits(image, model.defaults))
-        height, width = (size // multiple * multiple for size in window.shape)
-        windows.append(window[:height, :width])
+        windows.append(fitted(window, model.settings.multiple))
     return ranged(model, measure_ranges(model.network, windows), len(windows))
+
+
+def fitted(window: npt.NDArray[np.float32], multiple: int) -> npt.NDArray[np.float32]:
+    """Cut the edges of a window down to a multiple; one that is smaller is continued as it ends.
+
+    Parameters
+    ----------
+    window : ndarray of float32, shape (Y, X)
+    multiple : int
+        `NetworkSettings.multiple`.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y, X)
+    """
+    window = np.pad(window, [(0, max(multiple - size, 0)) for size in window.shape], mode="edge")
+    height, width = (size // multiple * multiple for size in window.shape)
+    return np.ascontiguousarray(window[:height, :width])
 
 
 def ranged(model: Model, ranges: Ranges, images: int) -> Model:

@@ -13,6 +13,7 @@ start.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet_seg.core.annotations import FEW, Annotation, Summary, summary
+from napari_unet_seg.core.augment import BLOCK
 from napari_unet_seg.core.checkpoint import Model, load_model
 from napari_unet_seg.core.class_samples import class_polarity, prepare_classes
 from napari_unet_seg.core.classes import class_summary
@@ -38,7 +40,7 @@ from napari_unet_seg.core.start import Base, knows_what_is_taught, start_from
 from napari_unet_seg.core.threads import threads_restored
 from napari_unet_seg.errors import ComputeError, InputError, OutOfMemoryError
 from napari_unet_seg.progress import Progress, Steps, drain
-from napari_unet_seg.settings import NetworkSettings, TrainSettings
+from napari_unet_seg.settings import SMALLEST_PATCH, NetworkSettings, TrainSettings
 
 WHOLE_IN_SMALL = 64.0
 """Diameter in pixels up to which a nucleus is seen with its neighbourhood in a small patch: half of its edge."""
@@ -122,7 +124,13 @@ def _begin(base: Base, settings: TrainSettings, images: Sequence[Any], annotatio
     start = start_from(base, settings.seed, settings.classes)
     if settings.classes and start.defaults.polarity == "auto":
         start = replace(start, defaults=replace(start.defaults, polarity=class_polarity(images, annotations)))
-    return settings, start
+    return replace(settings, patch=_fitting(settings.patch, start.settings.multiple)), start
+
+
+def _fitting(patch: int, multiple: int) -> int:
+    """Return the largest patch, up to the one asked for, that network and augmentation can cut up without a rest."""
+    whole = math.lcm(multiple, BLOCK)
+    return max(patch // whole, math.ceil(SMALLEST_PATCH / whole)) * whole
 
 
 def _is_small(annotation: Annotation) -> bool:

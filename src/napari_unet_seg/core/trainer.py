@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -61,11 +62,9 @@ class Trainer:
             self.average = copy.deepcopy(start.network).to(self.device).eval()
         trust = self._trust(samples)
         self.memory = Memory(self.base(), round(settings.remember * trust, 4)) if settings.remember and trust else None
-        self.learning = choose_learning(settings.learning, trust if all(is_sparse([sample]) for sample in samples) else 0.0)
-        learned = first_layers(self.network) if self.learning == "first" else self.network.parameters()
-        if settings.freeze:
-            freeze_statistics(self.network)
-        self.optimizer = AdamW(learned, settings.weight_decay)
+        nuclei = sum(len(np.unique(sample.labels[sample.labels > 0])) for sample in samples)
+        self.learning = choose_learning(settings.learning, trust if all(is_sparse([sample]) for sample in samples) else 0.0, nuclei)
+        self.optimizer = self._optimizer()
         self.helpers = _helpers(start, settings, self.device)
 
     def step(self, rate: float) -> tuple[dict[str, float], str]:
@@ -154,9 +153,21 @@ class Trainer:
         self.generator.set_state(state["generator"])
         for kind, network in (("network", self.network), ("average", self.average)):
             network.load_state_dict(under(f"{kind}.", state))  # copies into what is there, and so keeps its layout in memory
-        self.optimizer.load(under("optimizer.", state), steps)
+        means = under("optimizer.", state)
+        if len(means) != len(self.optimizer.state()):  # elsewhere, where sums differ, the base was just trusted, or just not
+            self.learning = "all" if self.learning == "first" else "first"
+            self.optimizer = self._optimizer()
+        self.optimizer.load(means, steps)
         for kind, helper in self.helpers.items():
             helper.load(under(f"{kind}.", state), steps)
+
+    def _optimizer(self) -> AdamW:
+        """Let those layers learn that are to."""
+        self.network.requires_grad_(True).train()
+        learned = first_layers(self.network) if self.learning == "first" else self.network.parameters()
+        if self.settings.freeze:
+            freeze_statistics(self.network)
+        return AdamW(learned, self.settings.weight_decay)
 
     def _trust(self, samples: Sequence[Sample]) -> float:
         """Return how far the base can be believed where nothing is annotated; 0 if there is no such place."""

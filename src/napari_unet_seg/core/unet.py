@@ -10,6 +10,7 @@ its finest level. In the shape comments B is the batch, C the features, Y and X 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -230,7 +231,7 @@ def describe(network: UNet, size: int = 256) -> list[dict[str, Any]]:
     network : UNet
         Any network of this package.
     size : int
-        Edge of the square image, in pixels, for which shapes are given.
+        Edge of the square image, in pixels, for which shapes are given; the next that the network can take.
 
     Returns
     -------
@@ -240,7 +241,8 @@ def describe(network: UNet, size: int = 256) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     hooks = [module.register_forward_hook(_recorder(name, rows)) for name, module in _layers(network)]
     settings = network.settings
-    image = torch.zeros(1, settings.in_channels, *(size,) * settings.spatial_dims, device=next(network.parameters()).device)
+    edge = math.ceil(size / settings.multiple) * settings.multiple
+    image = torch.zeros(1, settings.in_channels, *(edge,) * settings.spatial_dims, device=next(network.parameters()).device)
     training = network.training
     with torch.inference_mode():
         network.eval()(image)

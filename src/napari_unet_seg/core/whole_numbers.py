@@ -1,9 +1,10 @@
 """A network in numbers of 8 bits by torch, for devices with nothing of their own for it: to find there what processors find.
 
 Computes what `core.graph` has OpenVINO compute. What a layer hands on is a whole number from 0 to 255 less that of zero, its weights are
-whole numbers from -127 to 127, and sums of their products stay below 2 ** 24, so that float32 holds each exactly in whatever order a device
-adds them up. Only the first layer and what comes after a sum are rounded otherwise by another library: at the end, a few values in a hundred are one step
-off. Between torch and OpenVINO that changes the nucleus of 0.03 % of the pixels (``benchmarks/agreement.py``).
+whole numbers from -127 to 127, and sums of their products stay below 2 ** 24 but for the most extraordinary image, so that float32 holds
+each exactly in whatever order a device adds them up. Only the first layer and what comes after a sum are rounded otherwise by another
+library: at the end, a few values in a hundred are one step off. Between torch and OpenVINO that changes the nucleus of 0.03 % of the pixels
+(``benchmarks/agreement.py``).
 """
 
 from __future__ import annotations

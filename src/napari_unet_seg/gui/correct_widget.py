@@ -56,6 +56,7 @@ class CorrectWidget(Dock):
         self._spot: Spot | None = None
         self._counted_at = -1
         self.history: EditHistory | None = None
+        self._rows: VolumeRows | None = None
         self.marks = Marks(napari_viewer)
         self.tools = Tools(napari_viewer, self.marks, self)
         self.review = Review(napari_viewer, self.marks, self)
@@ -157,7 +158,8 @@ class CorrectWidget(Dock):
             self.history = EditHistory(layer, self)
             self.history.changed.connect(self._show_state)
             self.history.replaced.connect(self._recount)
-            VolumeRows(self.history).failed.connect(self._show_error)
+            self._rows = VolumeRows(self.history)
+            self._rows.failed.connect(self._show_error)
             self.keys.bind(layer)
         self.tools.follow(self.history)
         self.review.follow(self.history)
@@ -171,8 +173,11 @@ class CorrectWidget(Dock):
         for job in (self.counting, self.adding):
             job.cancel()
         history, self.history = self.history, None
+        rows, self._rows = self._rows, None
         if history is not None:
             history.close()
+        if rows is not None:
+            rows.finish()
 
     def _recount(self) -> None:
         """Count what the layer holds, beside the window."""

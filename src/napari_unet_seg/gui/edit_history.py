@@ -82,7 +82,8 @@ class EditHistory(CorrectedLayer):
             emitter.connect(slot)
 
     def close(self) -> None:
-        """Follow the layer no more."""
+        """Take in the last stroke, and follow the layer no more."""
+        self._follow_news()
         for emitter, slot in self._slots():
             emitter.disconnect(slot)
         self.deleteLater()

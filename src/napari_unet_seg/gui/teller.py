@@ -71,7 +71,7 @@ class Teller(QObject):
         """Do what is still to be done without the owner, which is closed: another one, whose owner is the program, ends when it is done."""
         if self._of is not None:
             other = Teller(QCoreApplication.instance())
-            other.failed.connect(_notify)
+            other.failed.connect(notify)
             for end in (other.told, other.failed):
                 end.connect(other.deleteLater)
             other.tell(*self._of)
@@ -104,12 +104,35 @@ class Teller(QObject):
 
     def _fail(self, error: BaseException) -> None:
         if self._of is not None and not self._soon.isActive():
-            stale = ComputeError(STALE.format(self._of[0].labels.name, explain(error)))
-            stale.__cause__ = error  # for the details
+            told = stale(self._of[0].labels.name, error)
             self._of = None
-            self.failed.emit(stale)
+            self.failed.emit(told)
 
 
-def _notify(error: BaseException) -> None:
-    """Let napari tell of what a closed dock cannot."""
+def stale(name: str, error: BaseException) -> ComputeError:
+    """Return the error that says what to do when a table does not follow what was painted.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    error : Exception
+        Why it does not; kept for the details.
+
+    Returns
+    -------
+    ComputeError
+    """
+    told = ComputeError(STALE.format(name, explain(error)))
+    told.__cause__ = error
+    return told
+
+
+def notify(error: BaseException) -> None:
+    """Let napari tell of what a closed dock cannot.
+
+    Parameters
+    ----------
+    error : Exception
+    """
     show_error(explain(error))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]  # mypy sees another name of Signal
 
 from napari_unet_seg.core.volumes import is_in_3d
 from napari_unet_seg.gui.job import Job
 from napari_unet_seg.gui.measuring import layer_info
+from napari_unet_seg.gui.teller import notify, stale
 from napari_unet_seg.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ REST_MS = 300
 class VolumeRows(QObject):
     """Measures the nuclei of one layer again some time after they were corrected, or a correction was undone.
 
+    The rows are always made from those that were there before the first correction, so that a nucleus which comes back by an undo has all
+    that was known of it: its score, its intensities and what somebody else had noted.
+
     Parameters
     ----------
     history : EditHistory
@@ -40,31 +45,63 @@ class VolumeRows(QObject):
         self._history = history
         self._told = history.edits
         self._measured = history.edits
+        self._before = self._shown = history.layer.features.copy()
+        self._closed = False
         self._job, self._rest = Job(self), QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._measure)
         self._job.returned.connect(self._show)
-        self._job.failed.connect(self.failed)
+        self._job.failed.connect(self._fail)
         history.changed.connect(self._wait)
 
+    def finish(self) -> None:
+        """Do what is still to be done without the owner, which is closed; then it ends."""
+        if self._outdated:
+            self._closed = True
+            self._history.changed.disconnect(self._wait)
+            self.setParent(QCoreApplication.instance())
+            self._rest.start()
+
+    @property
+    def _outdated(self) -> bool:
+        return self._history.edits != self._told and bool(self._history.axes) and is_in_3d(self._history.layer.features)
+
     def _wait(self) -> None:
-        if self._history.edits != self._told and is_in_3d(self._history.layer.features):
+        if self._outdated:
             self._rest.start()
 
     def _measure(self) -> None:
         layer, edits = self._history.layer, self._history.edits
-        if self._job.start(row_steps(layer.data, layer_info(layer))):
-            self._measured = edits
-        else:
+        if self._job.running:
             self._rest.start()
+            return
+        if not layer.features.equals(self._shown):  # somebody else has changed it
+            self._before = self._shown = layer.features.copy()
+        self._measured = edits
+        self._job.start(row_steps(layer.data, replace(layer_info(layer), features=self._before)))
 
     def _show(self, table: pd.DataFrame) -> None:
-        if self._history.edits != self._measured:  # it was corrected meanwhile
+        layer = self._history.layer
+        if self._history.edits != self._measured or not layer.features.equals(self._shown):  # they were changed meanwhile
             self._rest.start()
             return
         self._told = self._measured
         self._history.tell(table)
+        self._shown = layer.features.copy()
+        self._end()
+
+    def _fail(self, error: BaseException) -> None:
+        told = stale(self._history.layer.name, error)
+        if self._closed:
+            notify(told)
+        else:
+            self.failed.emit(told)
+        self._end()
+
+    def _end(self) -> None:
+        if self._closed:
+            self.deleteLater()
 
 
 def row_steps(labels: Any, info: LabelsInfo) -> Steps[pd.DataFrame]:

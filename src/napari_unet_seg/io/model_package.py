@@ -183,7 +183,7 @@ def least_edge(model: Model) -> int:
     from napari_unet_seg.core.portable import multiple
 
     step = multiple(model)
-    return max(_SMALLEST, -(-(2 * halo(model) + step) // step) * step)
+    return -(-max(_SMALLEST, 2 * halo(model) + step) // step) * step
 
 
 def halo(model: Model) -> int:

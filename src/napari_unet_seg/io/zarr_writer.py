@@ -158,10 +158,13 @@ def _fill(target: zarr.Array[Any], array: Any) -> None:
     from dask.array import from_array, store
     from dask.system import CPU_COUNT
 
-    lazy = from_array(array, name=False) if isinstance(array, np.ndarray) else array  # type: ignore[no-untyped-call]
+    is_here = isinstance(array, np.ndarray)
+    lazy = from_array(array, name=False) if is_here else array  # type: ignore[no-untyped-call]
     blocks = lazy.rechunk(target.chunks).map_blocks(as_stored, target.dtype, dtype=target.dtype)
     with ThreadPoolExecutor(CPU_COUNT) as pool:
-        store(blocks, target, lock=False, pool=pool)  # type: ignore[arg-type]  # dask takes all that slices
+        # What is in memory is not sent to a cluster, of which one is asked by itself where a user has connected to it.
+        where = "threads" if is_here else None
+        store(blocks, target, lock=False, scheduler=where, pool=pool)  # type: ignore[arg-type]  # dask takes all that slices
 
 
 def _halve(source: zarr.Array[Any], target: zarr.Array[Any]) -> None:
