@@ -96,9 +96,7 @@ class Decoding:
         Decoded
         """
         found = self._filled(settings) if settings.fill_holes else self._split(settings)
-        keep = found.area >= max(settings.min_area, 1)
-        if settings.max_area:
-            keep &= found.area <= settings.max_area
+        keep = of_size(found.area, settings)
         if settings.exclude_border:
             keep[_at_border(found.runs, self._shape)] = False
         number, kept = in_order(keep, found.first)
@@ -165,6 +163,26 @@ class _Nuclei:
         """Return those that are not dropped, without holes."""
         number = np.where(dropped, 0, np.arange(dropped.size, dtype=np.int32))
         return _Nuclei.of(each(lambda part: part.renumbered(number), self.runs), dropped.size)
+
+
+def of_size(area: Integers, settings: SegmentSettings) -> npt.NDArray[np.bool_]:
+    """Say which nuclei are of the size that is wanted.
+
+    Parameters
+    ----------
+    area : ndarray of int64, shape (n,)
+        In px2; of 0 pixels there is no nucleus.
+    settings : SegmentSettings
+        `min_area` and `max_area`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    keep: npt.NDArray[np.bool_] = area >= max(settings.min_area, 1)
+    if settings.max_area:
+        keep &= area <= settings.max_area
+    return keep
 
 
 def in_order(keep: npt.NDArray[np.bool_], first: Integers) -> tuple[npt.NDArray[np.int32], Integers]:

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from napari_unet_seg.core.bands import bands, each, looked_up
 from napari_unet_seg.core.runs import Runs, joined_runs, runs_of
-from napari_unet_seg.core.tally import Tally, tally
+from napari_unet_seg.core.tally import tally
 
 Labels = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
 
 
-def fill_beyond_specks(filled: Labels, min_area: int, found: Tally | None = None) -> Labels:
+def fill_beyond_specks(filled: Labels, min_area: int) -> Labels:
     """Drop specks, and fill the holes that they had kept open.
 
     Parameters
@@ -28,14 +28,12 @@ def fill_beyond_specks(filled: Labels, min_area: int, found: Tally | None = None
         From `fill_holes`.
     min_area : int
         Pixels below which a nucleus is a speck.
-    found : Tally, optional
-        That of `filled`, if it is known.
 
     Returns
     -------
     ndarray of int32, shape (Y, X)
     """
-    area = (found or tally(filled)).area
+    area = tally(filled).area
     specks = np.flatnonzero((area > 0) & (area < min_area))
     if not specks.size:
         return filled

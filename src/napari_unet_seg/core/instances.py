@@ -16,9 +16,9 @@ import numpy.typing as npt
 from napari_unet_seg.core.bands import filled, looked_up
 from napari_unet_seg.core.basins import find_basins
 from napari_unet_seg.core.class_maps import refuse_class_maps
-from napari_unet_seg.core.decoding import LEAST_PEAK, MOST_RISE, SMOOTHING, decode, in_order
+from napari_unet_seg.core.decoding import LEAST_PEAK, MOST_RISE, SMOOTHING, decode, in_order, of_size
 from napari_unet_seg.core.relief import Relief
-from napari_unet_seg.core.tally import Tally, tally
+from napari_unet_seg.core.tally import tally
 from napari_unet_seg.settings import SegmentSettings
 
 Labels = npt.NDArray[np.int32]
@@ -73,7 +73,7 @@ def split(mask: npt.NDArray[np.bool_], distance: FloatMap, splitting: float, lea
     return find_basins(mask, Relief(distance, SMOOTHING)).merged(MOST_RISE * (1 - splitting), least)
 
 
-def select(labels: Labels, settings: SegmentSettings, found: Tally | None = None) -> Labels:
+def select(labels: Labels, settings: SegmentSettings) -> Labels:
     """Drop nuclei by area and position, and number the rest in raster order.
 
     Parameters
@@ -81,17 +81,13 @@ def select(labels: Labels, settings: SegmentSettings, found: Tally | None = None
     labels : ndarray of int32, shape (Y, X)
     settings : SegmentSettings
         `min_area`, `max_area` in px2, and `exclude_border`.
-    found : Tally, optional
-        That of the labels, if it is known.
 
     Returns
     -------
     ndarray of int32, shape (Y, X)
     """
-    found = found or tally(labels)
-    keep = found.area >= max(settings.min_area, 1)
-    if settings.max_area:
-        keep &= found.area <= settings.max_area
+    found = tally(labels)
+    keep = of_size(found.area, settings)
     if settings.exclude_border:
         keep[border_labels(labels)] = False
     return looked_up(in_order(keep, found.first)[0], labels)

@@ -206,8 +206,7 @@ class Predictor:
     def _choose_format(self) -> None:
         """Take the first number format of those that may be taken that this model and this device can."""
         ranges = ranges_of(self.model.card)
-        formats = number_formats(self.device.name, self.settings.precision)
-        for dtype in formats:
+        for dtype in number_formats(self.device.name, self.settings.precision):
             self._take(dtype)
             if self.processor is not None or dtype != torch.int8:
                 return

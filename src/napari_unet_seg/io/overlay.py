@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +24,8 @@ _ENDS, _HALF = (1.0, 99.8), 0.5
 """Percentiles of the intensities that are drawn black and white."""
 _MIDDLE = 128
 """More pixels below than above: a dark picture."""
-_PNG, _UNFILTERED = b"\x89PNG\r\n\x1a\n", 0
-"""How a PNG file begins, and each of its rows that is stored as it is and not as differences."""
+_UNFILTERED = 8
+"""Of PNG: rows as they are, not as differences."""
 _SHARE, _ROOM, _THICKEST = 512, 5, 4
 """Outlines are this share of a picture wide, at most this share of a nucleus, and at most so many pixels."""
 
@@ -77,19 +75,9 @@ def write_png(path: str | os.PathLike[str], picture: Picture) -> None:
     """
     import imagecodecs
 
-    height, width = picture.shape[:2]
-    rows = np.full((height, 3 * width + 1), _UNFILTERED, np.uint8)
-    rows[:, 1:] = picture.reshape(height, 3 * width)
-    # By libdeflate, in half the time of zlib for as many bytes.
-    pixels = bytes(imagecodecs.deflate_encode(rows.tobytes(), level=1))
-    chunks = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    content = imagecodecs.png_encode(picture, level=1, filter=_UNFILTERED)  # an eighth of the time of the usual ways, for as many bytes
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_PNG + chunks)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    """Return a chunk of a PNG file (ISO/IEC 15948): its length, name, content and checksum."""
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        temporary.write_bytes(content)
 
 
 def _middle_plane(image: ImageFile, channel: int | None, edge: int) -> tuple[npt.NDArray[Any], float]:
